@@ -1,0 +1,18 @@
+/* The k nearest points of each query (assemlm2.md 2). Distances are sums of squared differences in
+ * float32, coordinates ascending, never products, so that copies of a point are exactly 0 apart.
+ * Ties take the lowest index.
+ *
+ * in 0   query   F32 [Q, ...], the dimensions behind the first flattened
+ * in 1   points  F32 [N, ...], likewise, of the same row size
+ * out 0  i32 [Q, k]: each row ascending by index
+ */
+#ifndef ALM_KERNELS_KNN_H
+#define ALM_KERNELS_KNN_H
+
+#include "kernels/core/op.h"
+
+typedef struct alm_knn_attr {
+    int k; /* 1 <= k <= N */
+} alm_knn_attr;
+
+#endif

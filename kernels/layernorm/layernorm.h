@@ -1,0 +1,18 @@
+/* Layer normalisation over the last dimension, biased variance, all in float32 (qwen3vl.md 2.4,
+ * assemlm2.md 3).
+ *
+ * in 0   x       F32 [N, C], packed
+ * in 1   weight  weight [C]
+ * in 2   bias    weight [C]
+ * out 0  f32 [N, C]: (x - mean) / sqrt(var + eps) · weight + bias
+ */
+#ifndef ALM_KERNELS_LAYERNORM_H
+#define ALM_KERNELS_LAYERNORM_H
+
+#include "kernels/core/op.h"
+
+typedef struct alm_layernorm_attr {
+    double eps;
+} alm_layernorm_attr;
+
+#endif

@@ -1,0 +1,31 @@
+/* A linear layer with its epilogue.
+ *
+ * in 0   x         F32 [N, K]; rows may lie further apart than K
+ * in 1   weight    weight [M, ...], the dimensions behind the first multiply to K (a patch
+ * embedding has five) in 2   bias      weight [M], optional in 3   residual  F32 [N, M], optional
+ * in 4   up        weight [M, K], present with ALM_EPILOGUE_SWIGLU only
+ * out 0  f32 [N, M]: epilogue(x·weightᵀ + bias) + residual; SWIGLU: silu(x·weightᵀ)·(x·upᵀ),
+ * without bias. May take the buffer of the residual.
+ *
+ * An element is one chain of float32 operations over k in an order that depends on neither N nor
+ * the thread count, so that a row gives the same bits in any batch.
+ */
+#ifndef ALM_KERNELS_LINEAR_H
+#define ALM_KERNELS_LINEAR_H
+
+#include "kernels/core/op.h"
+
+typedef enum alm_epilogue {
+    ALM_EPILOGUE_NONE,
+    ALM_EPILOGUE_RELU,
+    ALM_EPILOGUE_SILU,
+    ALM_EPILOGUE_GELU_ERF,  /* 0.5·v·(1 + erf(v/√2)) */
+    ALM_EPILOGUE_GELU_TANH, /* 0.5·v·(1 + tanh(√(2/π)·(v + 0.044715·v³))) */
+    ALM_EPILOGUE_SWIGLU
+} alm_epilogue;
+
+typedef struct alm_linear_attr {
+    alm_epilogue epilogue;
+} alm_linear_attr;
+
+#endif

@@ -1,0 +1,16 @@
+/* Root-mean-square normalisation over the last dimension (qwen3vl.md 3.2).
+ *
+ * in 0   x       F32 [N, C], packed
+ * in 1   weight  weight [C]
+ * out 0  f32 [N, C]: x / sqrt(mean(x²) + eps) · weight
+ */
+#ifndef ALM_KERNELS_RMSNORM_H
+#define ALM_KERNELS_RMSNORM_H
+
+#include "kernels/core/op.h"
+
+typedef struct alm_rmsnorm_attr {
+    double eps;
+} alm_rmsnorm_attr;
+
+#endif
