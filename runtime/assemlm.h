@@ -24,12 +24,6 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define ALM_API __attribute__((visibility("default")))
-#else
-#define ALM_API
-#endif
-
 /* "0.1.0"; and the commit that it was built from, "" when not known. Static storage. */
 ALM_API const char *alm_version(void);
 ALM_API const char *alm_version_commit(void);

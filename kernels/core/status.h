@@ -26,21 +26,23 @@ typedef enum alm_status {
     ALM_STATUS_RESTART = 75  /* the device context is lost */
 } alm_status;
 
+#if defined(__GNUC__)
+#define ALM_API __attribute__((visibility("default"))) /* what libassemlm exports */
+#define ALM_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define ALM_API
+#define ALM_PRINTF(text, first)
+#endif
+
 /* Short stable name of a status for JSON: "invalid_sample". Static storage. */
-const char *alm_status_name(alm_status status);
+ALM_API const char *alm_status_name(alm_status status);
 
 /* Text of this thread's last failure; "" when there was none. Valid until the next failure of this
  * thread. */
-const char *alm_error_message(void);
+ALM_API const char *alm_error_message(void);
 
 /* Name of the input at fault ("fixed", "manual", "category", "model", ...); "" when not known. */
-const char *alm_error_param(void);
-
-#if defined(__GNUC__)
-#define ALM_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
-#else
-#define ALM_PRINTF(text, first)
-#endif
+ALM_API const char *alm_error_param(void);
 
 /* Records the text and returns `status`, so that it can stand in a return statement. Control
  * characters and bytes that are not UTF-8 are replaced, so that hostile names cannot write to a
