@@ -3,10 +3,11 @@
  * Nothing of size N·k is stored.
  *
  * in 0   x      F32 [N, C, 3]
- * in 1   index  I32 [N, k], each in [0, N)
+ * in 1   index  I32 [N, k], k >= 1, each in [0, N)
  * in 2   feat1  weight [C1, 2C]      in 3  norm1  weight [C1]      in 4  dir1  weight [C1 or 1, 2C]
  * in 5   feat2  weight [C2, C1]      in 6  norm2  weight [C2]      in 7  dir2  weight [C2 or 1, C1]
- * all three optional out 0  f32 [N, C2 (C1 with one layer), 3]
+ *        all three optional
+ * out 0  f32 [N, C2 (C1 with one layer), 3]
  *
  * A dir with one row serves every channel. Slope and eps are the constants of vn_linear.h.
  */
@@ -14,5 +15,8 @@
 #define ALM_KERNELS_EDGE_CONV_H
 
 #include "kernels/core/op.h"
+
+alm_status alm_edge_conv_f32_ref(const alm_exec *x, const alm_op_args *a);
+size_t alm_edge_conv_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
 
 #endif

@@ -1,10 +1,12 @@
 /* The k nearest points of each query (assemlm2.md 2). Distances are sums of squared differences in
  * float32, coordinates ascending, never products, so that copies of a point are exactly 0 apart.
- * Ties take the lowest index.
+ * Ties take the lowest index; a distance that is not a number counts as infinity. Every kernel
+ * gives the same integers.
  *
  * in 0   query   F32 [Q, ...], the dimensions behind the first flattened
  * in 1   points  F32 [N, ...], likewise, of the same row size
- * out 0  i32 [Q, k]: each row ascending by index
+ * out 0  i32 [Q, k]: each row ascending by index. With fewer than k points in use a row ends in
+ *        repetitions of the last one
  */
 #ifndef ALM_KERNELS_KNN_H
 #define ALM_KERNELS_KNN_H
@@ -14,5 +16,8 @@
 typedef struct alm_knn_attr {
     int k; /* 1 <= k <= N */
 } alm_knn_attr;
+
+alm_status alm_knn_f32_ref(const alm_exec *x, const alm_op_args *a);
+size_t alm_knn_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
 
 #endif
