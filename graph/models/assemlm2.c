@@ -52,9 +52,9 @@ static alm_value pose_head(alm_graph *g, const alm_assemlm2_config *c, alm_value
     alm_value in[1 + 4 + 4 * MAX_BLOCKS + 4] = {x};
     int n = 1;
     if (c->head.blocks > MAX_BLOCKS) {
-        g->status =
-            alm_fail(ALM_STATUS_MODEL, "pose_regression.num_blocks %d, at most %d is supported",
-                     c->head.blocks, MAX_BLOCKS);
+        alm_graph_fail(g, alm_fail(ALM_STATUS_MODEL,
+                                   "pose_regression.num_blocks %d, at most %d is supported",
+                                   c->head.blocks, MAX_BLOCKS));
         return ALM_NONE;
     }
     for (int i = -1; i <= c->head.blocks; i++) {
