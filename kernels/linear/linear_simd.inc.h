@@ -1,0 +1,481 @@
+/* Linear layers on the CPU, written once for AVX-512 and AVX2.
+ *
+ * The output is cut into blocks of rows × columns, one task each. A task walks over K in steps of
+ * KC: it packs the weights of its columns into panels [KC][NR] of floats (widened and transposed;
+ * the file's weights are never kept a second time), then takes the rows MR at a time, copies their
+ * KC elements together, and lets the register tile of MR × NR accumulators run along k. Between two
+ * steps of KC the accumulators rest in the thread's workspace, so an element is one chain of fused
+ * multiply-adds over k = 0 ... K−1 whatever the blocks are. After the last step the epilogue turns
+ * the finished tile into output while it is in the cache.
+ *
+ * SWIGLU has two weights; their panels alternate, gate first, and share the rows.
+ */
+#include "kernels/linear/linear_kernels.h"
+
+#include "kernels/core/memory.h"
+#include "kernels/core/numeric.h"
+#include "kernels/core/simd_math.h"
+
+#define KERNEL static inline __attribute__((always_inline))
+
+enum {
+    VW = ALM_VF_WIDTH,
+    NV = 2,       /* vectors across a register tile */
+    NR = NV * VW, /* columns of a register tile and of a panel */
+#if defined(__AVX512F__)
+    MR = 14,    /* rows of a register tile: 28 accumulators, 2 vectors of weights, 1 of x */
+    PANELS = 8, /* of a block */
+#else
+    MR = 6,
+    PANELS = 16,
+#endif
+    KC = 256,           /* a panel and the rows' slice stay in the caches; multiple of 2·VW */
+    SLICE = KC + 16,    /* floats between the rows of a slice: not a multiple of 4096 bytes */
+    TILES = 616 / MR,   /* register tiles of a block along the rows: its accumulators stay in L2 */
+    TILE = MR * NR,     /* floats of a register tile */
+    PANEL = KC * NR,    /* floats of a panel */
+    FEW_TILES = 16,     /* a block is not split below that while columns can be split */
+    TASKS_A_THREAD = 4, /* so that a thread that was held up does not hold up the others */
+    WHOLE = PANELS * PANEL + MR * SLICE + TILES * PANELS * TILE /* floats of workspace a thread */
+};
+
+typedef struct job {
+    const alm_op_args *args;
+    alm_epilogue epilogue;
+    const alm_tensor *weight[2];
+    int weights; /* 1, or 2 for SWIGLU */
+    int64_t rows, columns, depth;
+    int64_t row_blocks, block_tiles; /* of MR rows */
+    int64_t column_blocks;
+    int block_strips; /* of NR columns */
+} job;
+
+/* Rows and columns of one task. */
+typedef struct block {
+    int64_t row, rows, column;
+    int panels;
+    float *panel; /* [panels][KC][NR] */
+    float *slice; /* [MR][SLICE] */
+    float *tile;  /* [tiles][panels][MR][NR] */
+} block;
+
+/* ---- packing ---- */
+
+#if defined(__AVX512F__)
+/* r[i] holds row i on entry and column i on return. */
+KERNEL void transpose(alm_vi r[VW])
+{
+    __m512i a[16], b[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+    /* b[4·g + c] holds, in quarter q, column 4·q + c of rows 4·g ... 4·g + 3. */
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        const __m512i even01 = _mm512_shuffle_i32x4(b[c], b[4 + c], 0x88);
+        const __m512i odd01 = _mm512_shuffle_i32x4(b[c], b[4 + c], 0xDD);
+        const __m512i even23 = _mm512_shuffle_i32x4(b[8 + c], b[12 + c], 0x88);
+        const __m512i odd23 = _mm512_shuffle_i32x4(b[8 + c], b[12 + c], 0xDD);
+        r[c] = _mm512_shuffle_i32x4(even01, even23, 0x88);
+        r[4 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+        r[8 + c] = _mm512_shuffle_i32x4(even01, even23, 0xDD);
+        r[12 + c] = _mm512_shuffle_i32x4(odd01, odd23, 0xDD);
+    }
+}
+#define VI_LOAD(p) _mm512_loadu_si512(p)
+#define VI_LOW_HALF(v) _mm512_slli_epi32((v), 16)
+#define VI_HIGH_HALF(v) _mm512_and_si512((v), _mm512_set1_epi32((int)0xFFFF0000u))
+#else
+KERNEL void transpose(alm_vi r[VW])
+{
+    __m256i a[8], b[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
+        a[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        b[i] = _mm256_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm256_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm256_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm256_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        r[c] = _mm256_permute2x128_si256(b[c], b[4 + c], 0x20);
+        r[4 + c] = _mm256_permute2x128_si256(b[c], b[4 + c], 0x31);
+    }
+}
+#define VI_LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define VI_LOW_HALF(v) _mm256_slli_epi32((v), 16)
+#define VI_HIGH_HALF(v) _mm256_and_si256((v), _mm256_set1_epi32((int)0xFFFF0000u))
+#endif
+
+/* 2·VW bf16 of each of VW rows at row[i] + at, to to[k][NR] for k < 2·VW. */
+KERNEL void pack_bf16(const char *const row[VW], size_t at, float *to)
+{
+    alm_vi r[VW];
+#pragma GCC unroll 16
+    for (int i = 0; i < VW; i++) {
+        r[i] = VI_LOAD(row[i] + at);
+    }
+    transpose(r);
+#pragma GCC unroll 16
+    for (int i = 0; i < VW; i++) {
+        alm_vf_store(to + 2 * i * NR, alm_vf_from_bits(VI_LOW_HALF(r[i])));
+        alm_vf_store(to + (2 * i + 1) * NR, alm_vf_from_bits(VI_HIGH_HALF(r[i])));
+    }
+}
+
+/* 2·VW floats of each of VW rows, likewise. */
+KERNEL void pack_f32(const char *const row[VW], size_t at, float *to)
+{
+    for (int half = 0; half < 2; half++) {
+        alm_vi r[VW];
+#pragma GCC unroll 16
+        for (int i = 0; i < VW; i++) {
+            r[i] = VI_LOAD(row[i] + at + (size_t)half * sizeof(alm_vf));
+        }
+        transpose(r);
+#pragma GCC unroll 16
+        for (int i = 0; i < VW; i++) {
+            alm_vf_store(to + (half * VW + i) * NR, alm_vf_from_bits(r[i]));
+        }
+    }
+}
+
+/* weight[column ... column + NR, k0 ... k0 + depth] as floats to panel[depth][NR], rounded up to
+ * whole vectors with zeros along k; columns past the last repeat it, nobody stores their sums. */
+static void pack_panel(const alm_tensor *weight, int64_t column, int64_t k0, int64_t depth,
+                       float *panel)
+{
+    const bool bf16 = weight->desc.dtype == ALM_DTYPE_BF16;
+    const size_t size = bf16 ? 2 : 4;
+    const size_t pitch = (size_t)alm_desc_row(&weight->desc) * size;
+    const int64_t last = weight->desc.dim[0] - 1;
+    for (int half = 0; half < NV; half++) {
+        const char *row[VW];
+        for (int i = 0; i < VW; i++) {
+            const int64_t m = column + half * VW + i;
+            row[i] = (const char *)weight->data + (size_t)(m < last ? m : last) * pitch +
+                     (size_t)k0 * size;
+        }
+        float *to = panel + half * VW;
+        int64_t k = 0;
+        for (; k + 2 * VW <= depth; k += 2 * VW) {
+            if (bf16) {
+                pack_bf16(row, (size_t)k * size, to + k * NR);
+            } else {
+                pack_f32(row, (size_t)k * size, to + k * NR);
+            }
+        }
+        if (k < depth) {
+            char rest[VW][2 * VW * 4] = {{0}};
+            for (int i = 0; i < VW; i++) {
+                memcpy(rest[i], row[i] + (size_t)k * size, (size_t)(depth - k) * size);
+                row[i] = rest[i];
+            }
+            if (bf16) {
+                pack_bf16(row, 0, to + k * NR);
+            } else {
+                pack_f32(row, 0, to + k * NR);
+            }
+        }
+    }
+}
+
+/* x[row ... row + rows, k0 ... k0 + depth] to slice; zeros in the rows behind up to `padded`. */
+static void pack_slice(const alm_tensor *x, int64_t row, int64_t rows, int64_t padded, int64_t k0,
+                       int64_t depth, float *slice)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = alm_row(const float, x, row + r) + k0;
+        float *to = slice + r * SLICE;
+        int64_t k = 0;
+        for (; k + VW <= depth; k += VW) {
+            alm_vf_store(to + k, alm_vf_load(from + k));
+        }
+        if (k < depth) {
+            alm_vf_store(to + k, alm_vf_load_n(from + k, depth - k));
+        }
+    }
+    for (int64_t r = rows; r < padded; r++) {
+        memset(slice + r * SLICE, 0, (size_t)depth * sizeof *slice);
+    }
+}
+
+/* ---- the register tile ---- */
+
+/* tile[p][mr][NR] (+)= slice[mr][depth] · panel[p][depth][NR] for p < panels. mr and panels are
+ * constants where this is expanded. */
+KERNEL void multiply(const float *slice, const float *panel, float *tile, int64_t depth, bool first,
+                     const int mr, const int panels)
+{
+    alm_vf sum[MR * NV];
+#pragma GCC unroll 32
+    for (int i = 0; i < mr * panels * NV; i++) {
+        const int p = i / (mr * NV), r = i / NV % mr, v = i % NV;
+        sum[i] = first ? alm_vf_zero() : alm_vf_load(tile + p * TILE + r * NR + v * VW);
+    }
+    for (int64_t k = 0; k < depth; k++) {
+#pragma GCC unroll 4
+        for (int p = 0; p < panels; p++) {
+            alm_vf w[NV];
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; v++) {
+                w[v] = alm_vf_load(panel + p * PANEL + k * NR + v * VW);
+            }
+#pragma GCC unroll 16
+            for (int r = 0; r < mr; r++) {
+                const alm_vf s = alm_vf_set1(slice[r * SLICE + k]);
+#pragma GCC unroll 2
+                for (int v = 0; v < NV; v++) {
+                    sum[(p * mr + r) * NV + v] = alm_vf_fma(s, w[v], sum[(p * mr + r) * NV + v]);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < mr * panels * NV; i++) {
+        const int p = i / (mr * NV), r = i / NV % mr, v = i % NV;
+        alm_vf_store(tile + p * TILE + r * NR + v * VW, sum[i]);
+    }
+}
+
+typedef void multiply_fn(const float *slice, const float *panel, float *tile, int64_t depth,
+                         bool first);
+
+#define MULTIPLY(mr, panels)                                                                       \
+    static void multiply_##mr##_##panels(const float *slice, const float *panel, float *tile,      \
+                                         int64_t depth, bool first)                                \
+    {                                                                                              \
+        multiply(slice, panel, tile, depth, first, mr, panels);                                    \
+    }
+
+/* A tile of fewer rows takes several panels at a time, to have enough independent chains. */
+typedef struct variant {
+    int rows, panels;
+    multiply_fn *several, *one;
+} variant;
+
+#if defined(__AVX512F__)
+MULTIPLY(14, 1)
+MULTIPLY(8, 1)
+MULTIPLY(4, 2)
+MULTIPLY(4, 1)
+MULTIPLY(2, 4)
+MULTIPLY(2, 1)
+MULTIPLY(1, 4)
+MULTIPLY(1, 1)
+static const variant variants[] = {
+    {1, 4, multiply_1_4, multiply_1_1},    {2, 4, multiply_2_4, multiply_2_1},
+    {4, 2, multiply_4_2, multiply_4_1},    {8, 1, multiply_8_1, multiply_8_1},
+    {MR, 1, multiply_14_1, multiply_14_1},
+};
+#else
+MULTIPLY(6, 1)
+MULTIPLY(4, 1)
+MULTIPLY(2, 2)
+MULTIPLY(2, 1)
+MULTIPLY(1, 4)
+MULTIPLY(1, 1)
+static const variant variants[] = {
+    {1, 4, multiply_1_4, multiply_1_1},
+    {2, 2, multiply_2_2, multiply_2_1},
+    {4, 1, multiply_4_1, multiply_4_1},
+    {MR, 1, multiply_6_1, multiply_6_1},
+};
+#endif
+
+static const variant *variant_for(int64_t rows)
+{
+    const variant *v = variants;
+    while (v->rows < rows) {
+        v++;
+    }
+    return v;
+}
+
+/* ---- the epilogue ---- */
+
+/* The bias of columns `at` ... `at + n`, zeros behind and without a bias. */
+static void load_bias(const alm_tensor *bias, int64_t at, int64_t n, float to[NR])
+{
+    memset(to, 0, NR * sizeof *to);
+    for (int64_t i = 0; bias && i < n; i++) {
+        to[i] = alm_weight_at(bias->desc.dtype == ALM_DTYPE_BF16, bias->data, at + i);
+    }
+}
+
+KERNEL alm_vf activate(alm_vf v, alm_vf up, alm_epilogue kind)
+{
+    switch (kind) {
+    case ALM_EPILOGUE_RELU: return alm_vf_max(alm_vf_zero(), v);
+    case ALM_EPILOGUE_SILU: return alm_vf_silu(v);
+    case ALM_EPILOGUE_GELU_ERF: return alm_vf_gelu_erf(v);
+    case ALM_EPILOGUE_GELU_TANH: return alm_vf_gelu_tanh(v);
+    case ALM_EPILOGUE_SWIGLU: return alm_vf_silu(v) * up;
+    case ALM_EPILOGUE_NONE: break;
+    }
+    return v;
+}
+
+/* One tile (and `up` beside it) to the output rows from `row`, columns from `column`. */
+KERNEL void finish(const job *j, const float *tile, const float *up, int64_t row, int64_t rows,
+                   int64_t column, const alm_epilogue kind)
+{
+    const int64_t columns = j->columns - column < NR ? j->columns - column : NR;
+    const alm_tensor *residual = alm_optional(j->args, 3);
+    float bias[NR];
+    load_bias(alm_optional(j->args, 2), column, columns, bias);
+    for (int64_t r = 0; r < rows; r++) {
+        float *out = alm_row(float, &j->args->out[0], row + r) + column;
+        const float *add = residual ? alm_row(const float, residual, row + r) + column : NULL;
+        for (int v = 0; v < NV; v++) {
+            const int64_t n = columns - v * VW;
+            if (n <= 0) {
+                break;
+            }
+            const int64_t at = r * NR + v * VW;
+            alm_vf y = activate(alm_vf_load(tile + at) + alm_vf_load(bias + v * VW),
+                                up ? alm_vf_load(up + at) : alm_vf_zero(), kind);
+            if (add) {
+                y = y + alm_vf_load_n(add + v * VW, n);
+            }
+            alm_vf_store_n(out + v * VW, y, n);
+        }
+    }
+}
+
+static void finish_tile(const job *j, const float *tile, int64_t row, int64_t rows, int64_t column)
+{
+    switch (j->epilogue) {
+    case ALM_EPILOGUE_NONE: finish(j, tile, NULL, row, rows, column, ALM_EPILOGUE_NONE); break;
+    case ALM_EPILOGUE_RELU: finish(j, tile, NULL, row, rows, column, ALM_EPILOGUE_RELU); break;
+    case ALM_EPILOGUE_SILU: finish(j, tile, NULL, row, rows, column, ALM_EPILOGUE_SILU); break;
+    case ALM_EPILOGUE_GELU_ERF:
+        finish(j, tile, NULL, row, rows, column, ALM_EPILOGUE_GELU_ERF);
+        break;
+    case ALM_EPILOGUE_GELU_TANH:
+        finish(j, tile, NULL, row, rows, column, ALM_EPILOGUE_GELU_TANH);
+        break;
+    case ALM_EPILOGUE_SWIGLU:
+        finish(j, tile, tile + TILE, row, rows, column, ALM_EPILOGUE_SWIGLU);
+        break;
+    }
+}
+
+/* ---- tasks ---- */
+
+/* k0 ... k0 + depth for one register row of a block. */
+static void run_tiles(const job *j, const block *b, int64_t tile, int64_t k0, int64_t depth)
+{
+    const int64_t row = b->row + tile * MR;
+    const int64_t left = b->row + b->rows - row;
+    const int64_t rows = left < MR ? left : MR;
+    const variant *v = variant_for(rows);
+    float *tiles = b->tile + tile * b->panels * TILE;
+    pack_slice(&j->args->in[0], row, rows, v->rows, k0, depth, b->slice);
+    int p = 0;
+    for (; p + v->panels <= b->panels; p += v->panels) {
+        v->several(b->slice, b->panel + p * PANEL, tiles + p * TILE, depth, k0 == 0);
+    }
+    for (; p < b->panels; p++) {
+        v->one(b->slice, b->panel + p * PANEL, tiles + p * TILE, depth, k0 == 0);
+    }
+    if (k0 + depth == j->depth) {
+        for (p = 0; p < b->panels; p += j->weights) {
+            finish_tile(j, tiles + p * TILE, row, rows, b->column + p / j->weights * NR);
+        }
+    }
+}
+
+static void run_block(void *context, int64_t index, int thread)
+{
+    const job *j = context;
+    float *workspace = (float *)j->args->workspace + (int64_t)thread * WHOLE;
+    block b = {.row = index % j->row_blocks * j->block_tiles * MR,
+               .column = index / j->row_blocks * j->block_strips * NR,
+               .panel = workspace,
+               .slice = workspace + PANELS * PANEL,
+               .tile = workspace + PANELS * PANEL + MR * SLICE};
+    const int64_t rows = j->rows - b.row;
+    const int64_t strips = (j->columns - b.column + NR - 1) / NR;
+    b.rows = rows < j->block_tiles * MR ? rows : j->block_tiles * MR;
+    b.panels = (int)(strips < j->block_strips ? strips : j->block_strips) * j->weights;
+    int64_t k0 = 0;
+    do {
+        const int64_t depth = j->depth - k0 < KC ? j->depth - k0 : KC;
+        for (int p = 0; p < b.panels; p++) {
+            pack_panel(j->weight[p % j->weights], b.column + p / j->weights * NR, k0, depth,
+                       b.panel + p * PANEL);
+        }
+        for (int64_t tile = 0; tile * MR < b.rows; tile++) {
+            run_tiles(j, &b, tile, k0, depth);
+        }
+        k0 += depth;
+    } while (k0 < j->depth);
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Blocks as large as the workspace allows, then halved until there are enough for the threads. */
+static void choose_blocks(job *j, int threads)
+{
+    const int64_t tiles = divide_up(j->rows, MR);
+    const int64_t strips = divide_up(j->columns, NR);
+    const int64_t wanted = threads > 1 ? (int64_t)threads * TASKS_A_THREAD : 1;
+    j->block_tiles = divide_up(tiles, divide_up(tiles, TILES));
+    j->block_strips = PANELS / j->weights;
+    for (;;) {
+        j->row_blocks = divide_up(tiles, j->block_tiles);
+        j->column_blocks = divide_up(strips, j->block_strips);
+        if (j->row_blocks * j->column_blocks >= wanted) {
+            return;
+        }
+        if (j->block_tiles >= 2 * FEW_TILES) {
+            j->block_tiles = divide_up(j->block_tiles, 2);
+        } else if (j->block_strips > 1) {
+            j->block_strips = (j->block_strips + 1) / 2;
+        } else {
+            return;
+        }
+    }
+}
+
+size_t ALM_SIMD_NAME(alm_linear_workspace)(const alm_op_args *a, const alm_device *device)
+{
+    (void)a;
+    return (size_t)device->threads * WHOLE * sizeof(float);
+}
+
+alm_status ALM_SIMD_NAME(alm_linear_f32)(const alm_exec *x, const alm_op_args *a)
+{
+    const alm_linear_attr *attr = a->attr;
+    job j = {.args = a,
+             .epilogue = attr->epilogue,
+             .weight = {&a->in[1], alm_optional(a, 4)},
+             .weights = attr->epilogue == ALM_EPILOGUE_SWIGLU ? 2 : 1,
+             .rows = alm_rows(&a->in[0]),
+             .columns = a->in[1].desc.dim[0],
+             .depth = a->in[0].desc.dim[1]};
+    if (j.rows == 0 || j.columns == 0) {
+        return ALM_OK;
+    }
+    choose_blocks(&j, alm_pool_threads(x->pool));
+    alm_parallel_for(x->pool, j.row_blocks * j.column_blocks, run_block, &j);
+    return ALM_OK;
+}
