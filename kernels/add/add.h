@@ -9,4 +9,6 @@
 
 #include "kernels/core/op.h"
 
+alm_status alm_add_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

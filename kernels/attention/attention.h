@@ -33,4 +33,6 @@ typedef struct alm_attention_attr {
     float scale;
 } alm_attention_attr;
 
+alm_status alm_attention_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

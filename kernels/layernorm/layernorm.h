@@ -15,4 +15,8 @@ typedef struct alm_layernorm_attr {
     double eps;
 } alm_layernorm_attr;
 
+alm_status alm_layernorm_f32_ref(const alm_exec *x, const alm_op_args *a);
+alm_status alm_layernorm_f32_avx2(const alm_exec *x, const alm_op_args *a);
+alm_status alm_layernorm_f32_avx512(const alm_exec *x, const alm_op_args *a);
+
 #endif

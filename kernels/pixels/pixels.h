@@ -14,4 +14,6 @@ typedef struct alm_pixels_attr {
     float std[3]; /* > 0 */
 } alm_pixels_attr;
 
+alm_status alm_pixels_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

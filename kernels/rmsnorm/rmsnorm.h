@@ -13,4 +13,8 @@ typedef struct alm_rmsnorm_attr {
     double eps;
 } alm_rmsnorm_attr;
 
+alm_status alm_rmsnorm_f32_ref(const alm_exec *x, const alm_op_args *a);
+alm_status alm_rmsnorm_f32_avx2(const alm_exec *x, const alm_op_args *a);
+alm_status alm_rmsnorm_f32_avx512(const alm_exec *x, const alm_op_args *a);
+
 #endif

@@ -18,4 +18,8 @@ typedef struct alm_rotary_attr {
     double eps;   /* of the normalisation */
 } alm_rotary_attr;
 
+alm_status alm_rotary_f32_ref(const alm_exec *x, const alm_op_args *a);
+alm_status alm_rotary_f32_avx2(const alm_exec *x, const alm_op_args *a);
+alm_status alm_rotary_f32_avx512(const alm_exec *x, const alm_op_args *a);
+
 #endif

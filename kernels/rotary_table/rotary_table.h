@@ -11,4 +11,6 @@
 
 #include "kernels/core/op.h"
 
+alm_status alm_rotary_table_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

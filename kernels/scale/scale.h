@@ -13,4 +13,6 @@ typedef struct alm_scale_attr {
     int index; /* in [0, G) */
 } alm_scale_attr;
 
+alm_status alm_scale_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

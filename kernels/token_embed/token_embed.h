@@ -18,4 +18,6 @@ typedef enum alm_token_kind {
     ALM_TOKEN_POINT = 2
 } alm_token_kind;
 
+alm_status alm_token_embed_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

@@ -10,4 +10,6 @@
 
 #include "kernels/core/op.h"
 
+alm_status alm_weighted_gather_f32_ref(const alm_exec *x, const alm_op_args *a);
+
 #endif

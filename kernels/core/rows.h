@@ -1,0 +1,18 @@
+/* Splits the rows of a result between the threads of the pool: most operations treat rows alone. */
+#ifndef ALM_KERNELS_CORE_ROWS_H
+#define ALM_KERNELS_CORE_ROWS_H
+
+#include "kernels/core/op.h"
+
+/* Computes rows begin ... end-1 of the outputs. */
+typedef void alm_rows_fn(const alm_op_args *a, int64_t begin, int64_t end);
+
+/* Calls fn for `rows` rows in pieces of at most `chunk` >= 1 rows; returns when all are done. */
+void alm_for_rows(const alm_exec *x, const alm_op_args *a, int64_t rows, int64_t chunk,
+                  alm_rows_fn *fn);
+
+/* Rows of `row` elements that make about 16 thousand elements: a piece that is long against the
+ * cost of handing it out. At least 1. */
+int64_t alm_rows_chunk(int64_t row);
+
+#endif

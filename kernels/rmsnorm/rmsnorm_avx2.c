@@ -1,0 +1,1 @@
+#include "kernels/rmsnorm/rmsnorm_simd.h"

@@ -1,0 +1,32 @@
+/* Root-mean-square normalisation as it is written, in double. */
+#include <math.h>
+
+#include "kernels/core/numeric.h"
+#include "kernels/core/rows.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+
+static void rows(const alm_op_args *a, int64_t begin, int64_t end)
+{
+    const alm_rmsnorm_attr *attr = a->attr;
+    const int64_t n = a->in[0].desc.dim[1];
+    const bool is_bf16 = a->in[1].desc.dtype == ALM_DTYPE_BF16;
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = alm_row(const float, &a->in[0], r);
+        float *out = alm_row(float, &a->out[0], r);
+        double square = 0;
+        for (int64_t i = 0; i < n; i++) {
+            square += (double)x[i] * (double)x[i];
+        }
+        const double factor = 1 / sqrt(square / (double)n + attr->eps);
+        for (int64_t i = 0; i < n; i++) {
+            const double weight = (double)alm_weight_at(is_bf16, a->in[1].data, i);
+            out[i] = (float)((double)x[i] * factor * weight);
+        }
+    }
+}
+
+alm_status alm_rmsnorm_f32_ref(const alm_exec *x, const alm_op_args *a)
+{
+    alm_for_rows(x, a, alm_rows(&a->in[0]), alm_rows_chunk(a->in[0].desc.dim[1]), rows);
+    return ALM_OK;
+}

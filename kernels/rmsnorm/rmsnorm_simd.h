@@ -1,0 +1,30 @@
+/* Root-mean-square normalisation on vectors: the mean of the squares in double, the rest in
+ * float32. Compiled for AVX-512 and AVX2. */
+#include <math.h>
+
+#include "kernels/core/rows.h"
+#include "kernels/core/simd_rows.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+
+static void rows(const alm_op_args *a, int64_t begin, int64_t end)
+{
+    const alm_rmsnorm_attr *attr = a->attr;
+    const int64_t n = a->in[0].desc.dim[1];
+    const bool is_bf16 = a->in[1].desc.dtype == ALM_DTYPE_BF16;
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = alm_row(const float, &a->in[0], r);
+        float *out = alm_row(float, &a->out[0], r);
+        const double square = alm_row_squares(x, n, 0) / (double)n;
+        const alm_vf factor = alm_vf_set1((float)(1 / sqrt(square + attr->eps)));
+        for (int64_t i = 0; i < n; i += ALM_VF_WIDTH) {
+            const alm_vf weight = alm_vf_load_weight(is_bf16, a->in[1].data, i, n - i);
+            alm_vf_store_n(out + i, alm_vf_load_n(x + i, n - i) * factor * weight, n - i);
+        }
+    }
+}
+
+alm_status ALM_SIMD_NAME(alm_rmsnorm_f32)(const alm_exec *x, const alm_op_args *a)
+{
+    alm_for_rows(x, a, alm_rows(&a->in[0]), alm_rows_chunk(a->in[0].desc.dim[1]), rows);
+    return ALM_OK;
+}

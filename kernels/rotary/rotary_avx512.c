@@ -1,0 +1,1 @@
+#include "kernels/rotary/rotary_simd.h"
