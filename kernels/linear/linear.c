@@ -1,8 +1,6 @@
 /* The contract of `linear`: what it accepts, the shape of its output, its kernels. */
 #include "kernels/linear/linear.h"
 
-#include "kernels/linear/linear_kernels.h"
-
 static alm_status check_matrix(const alm_op_args *a, int input, const char *what)
 {
     const alm_tensor *x = &a->in[0];

@@ -1,6 +1,6 @@
 /* The specification of `linear`: double accumulation, one element after another. Never optimised.
  */
-#include "kernels/linear/linear_kernels.h"
+#include "kernels/linear/linear.h"
 
 #include <math.h>
 

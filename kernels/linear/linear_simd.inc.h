@@ -10,7 +10,7 @@
  *
  * SWIGLU has two weights; their panels alternate, gate first, and share the rows.
  */
-#include "kernels/linear/linear_kernels.h"
+#include "kernels/linear/linear.h"
 
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"

@@ -14,4 +14,19 @@
 
 #define ALM_POSE_HEAD_EPS 1e-5
 
+enum { ALM_POSE_HEAD_MAX_BLOCKS = 60 };
+
+/* D and H: the widest vector between two layers. */
+int64_t alm_pose_head_width(const alm_op_args *a);
+
+/* All in double. */
+alm_status alm_pose_head_f32_ref(const alm_exec *x, const alm_op_args *a);
+size_t alm_pose_head_workspace_ref(const alm_op_args *a, const alm_device *device);
+
+/* The linear layers by the kernels of `linear`, the norms by the reference of `layernorm`. */
+alm_status alm_pose_head_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_pose_head_workspace_avx512(const alm_op_args *a, const alm_device *device);
+alm_status alm_pose_head_f32_avx2(const alm_exec *x, const alm_op_args *a);
+size_t alm_pose_head_workspace_avx2(const alm_op_args *a, const alm_device *device);
+
 #endif
