@@ -1,0 +1,88 @@
+/* inspect plan|model|tokens|image and --env: what a model folder, a text or a page becomes. */
+#include "tools/cli.h"
+#include "tools/console.h"
+
+/* One of the two folders that hold a tokenizer and an image processor. */
+static alm_status need_folder(const cli_args *args)
+{
+    if (!cli_given(args, CLI_MODEL) && !cli_given(args, CLI_BASE)) {
+        return cli_usage(args, "missing --model DIR or --base DIR");
+    }
+    return ALM_OK;
+}
+
+alm_status verb_inspect(cli_args *args)
+{
+    if (!cli_given(args, CLI_ENV)) {
+        return cli_usage(args, "name what to look at: plan, model, tokens, image, or give --env");
+    }
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    const alm_status status = alm_inspect_knobs(console_output_write, &out);
+    return console_output_close(&out, status == ALM_OK, status);
+}
+
+alm_status verb_inspect_plan(cli_args *args)
+{
+    int width, height;
+    ALM_TRY(cli_need(args, CLI_BIT(MODEL)));
+    ALM_TRY(cli_pages(args, &width, &height));
+    static const char *const devices[] = {"auto", "cpu"};
+    const alm_engine_options options = {.model = args->value[CLI_MODEL],
+                                        .base = args->value[CLI_BASE],
+                                        .device = devices[cli_choice(args, CLI_DEVICE, 0)]};
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    alm_engine *engine = NULL;
+    alm_session *session = NULL;
+    console_progress_begin("loading the model");
+    alm_status status = alm_engine_create(&options, &engine);
+    if (status == ALM_OK) {
+        status = alm_session_create(engine, (int)cli_count(args, CLI_THREADS, 0), &session);
+    }
+    console_progress_end();
+    if (status == ALM_OK) {
+        status = alm_inspect_plan(session, width, height, console_output_write, &out);
+    }
+    status = console_output_close(&out, status == ALM_OK, status);
+    alm_session_destroy(session);
+    alm_engine_destroy(engine);
+    return status;
+}
+
+alm_status verb_inspect_model(cli_args *args)
+{
+    const char *model = args->argument[0];
+    if (model && cli_given(args, CLI_MODEL) && !args->from_environment[CLI_MODEL]) {
+        return cli_usage(args, "the model folder is given twice: %s and --model %s", model,
+                         args->value[CLI_MODEL]);
+    }
+    model = model ? model : args->value[CLI_MODEL];
+    if (!model) {
+        return cli_usage(args, "missing the model folder: DIR or --model DIR");
+    }
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    const alm_status status =
+        alm_inspect_model(model, args->value[CLI_BASE], console_output_write, &out);
+    return console_output_close(&out, status == ALM_OK, status);
+}
+
+alm_status verb_inspect_tokens(cli_args *args)
+{
+    ALM_TRY(need_folder(args));
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    const alm_status status = alm_inspect_tokens(args->value[CLI_MODEL], args->value[CLI_BASE],
+                                                 args->argument[0], console_output_write, &out);
+    return console_output_close(&out, status == ALM_OK || status == ALM_STATUS_PARTIAL, status);
+}
+
+alm_status verb_inspect_image(cli_args *args)
+{
+    ALM_TRY(need_folder(args));
+    ALM_TRY(cli_need(args, CLI_BIT(OUT)));
+    return console_report(alm_inspect_image(args->value[CLI_MODEL], args->value[CLI_BASE],
+                                            args->argument[0], args->value[CLI_OUT],
+                                            cli_given(args, CLI_FORCE)));
+}
