@@ -40,7 +40,7 @@ static const alm_kernel kernels[] = {
     {.name = "edge_conv_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,
-     .workspace = alm_edge_conv_f32_ref_workspace,
+     .workspace = alm_edge_conv_workspace_ref,
      .run = alm_edge_conv_f32_ref},
     {0},
 };

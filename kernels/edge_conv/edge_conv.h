@@ -17,6 +17,6 @@
 #include "kernels/core/op.h"
 
 alm_status alm_edge_conv_f32_ref(const alm_exec *x, const alm_op_args *a);
-size_t alm_edge_conv_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
+size_t alm_edge_conv_workspace_ref(const alm_op_args *a, const alm_device *device);
 
 #endif

@@ -4,7 +4,7 @@
 #include "kernels/vn_linear/vn_linear.h"
 
 /* The edge [2C, 3], the layers' outputs [C1, 3] and [C2, 3], the sum [C2 or C1, 3] */
-size_t alm_edge_conv_f32_ref_workspace(const alm_op_args *a, const alm_device *device)
+size_t alm_edge_conv_workspace_ref(const alm_op_args *a, const alm_device *device)
 {
     (void)device;
     const int64_t first = a->in[2].desc.dim[0];

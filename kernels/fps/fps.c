@@ -26,10 +26,20 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
 }
 
 static const alm_kernel kernels[] = {
+    {.name = "fps_f32_avx512",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX512,
+     .workspace = alm_fps_workspace_avx512,
+     .run = alm_fps_f32_avx512},
+    {.name = "fps_f32_avx2",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX2,
+     .workspace = alm_fps_workspace_avx2,
+     .run = alm_fps_f32_avx2},
     {.name = "fps_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,
-     .workspace = alm_fps_f32_ref_workspace,
+     .workspace = alm_fps_workspace_ref,
      .run = alm_fps_f32_ref},
     {0},
 };

@@ -19,6 +19,12 @@ typedef struct alm_fps_attr {
 int32_t alm_fps_start(const alm_tensor *xyz, int64_t n);
 
 alm_status alm_fps_f32_ref(const alm_exec *x, const alm_op_args *a);
-size_t alm_fps_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
+size_t alm_fps_workspace_ref(const alm_op_args *a, const alm_device *device);
+
+/* fps_simd.inc.h */
+alm_status alm_fps_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_fps_workspace_avx512(const alm_op_args *a, const alm_device *device);
+alm_status alm_fps_f32_avx2(const alm_exec *x, const alm_op_args *a);
+size_t alm_fps_workspace_avx2(const alm_op_args *a, const alm_device *device);
 
 #endif

@@ -32,7 +32,7 @@ int32_t alm_fps_start(const alm_tensor *xyz, int64_t n)
 }
 
 /* distance [N] to the nearest chosen point */
-size_t alm_fps_f32_ref_workspace(const alm_op_args *a, const alm_device *device)
+size_t alm_fps_workspace_ref(const alm_op_args *a, const alm_device *device)
 {
     (void)device;
     return (size_t)a->in[0].desc.dim[0] * sizeof(float);

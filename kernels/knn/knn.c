@@ -32,10 +32,20 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
 }
 
 static const alm_kernel kernels[] = {
+    {.name = "knn_f32_avx512",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX512,
+     .workspace = alm_knn_workspace_avx512,
+     .run = alm_knn_f32_avx512},
+    {.name = "knn_f32_avx2",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX2,
+     .workspace = alm_knn_workspace_avx2,
+     .run = alm_knn_f32_avx2},
     {.name = "knn_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,
-     .workspace = alm_knn_f32_ref_workspace,
+     .workspace = alm_knn_workspace_ref,
      .run = alm_knn_f32_ref},
     {0},
 };

@@ -18,6 +18,12 @@ typedef struct alm_knn_attr {
 } alm_knn_attr;
 
 alm_status alm_knn_f32_ref(const alm_exec *x, const alm_op_args *a);
-size_t alm_knn_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
+size_t alm_knn_workspace_ref(const alm_op_args *a, const alm_device *device);
+
+/* knn_simd.inc.h */
+alm_status alm_knn_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_knn_workspace_avx512(const alm_op_args *a, const alm_device *device);
+alm_status alm_knn_f32_avx2(const alm_exec *x, const alm_op_args *a);
+size_t alm_knn_workspace_avx2(const alm_op_args *a, const alm_device *device);
 
 #endif

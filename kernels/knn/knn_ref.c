@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* distance [N], then one byte a point: taken. */
-size_t alm_knn_f32_ref_workspace(const alm_op_args *a, const alm_device *device)
+size_t alm_knn_workspace_ref(const alm_op_args *a, const alm_device *device)
 {
     (void)device;
     return (size_t)a->in[1].desc.dim[0] * (sizeof(float) + 1);

@@ -36,7 +36,7 @@ static const alm_kernel kernels[] = {
     {.name = "point_scene_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,
-     .workspace = alm_point_scene_f32_ref_workspace,
+     .workspace = alm_point_scene_workspace_ref,
      .run = alm_point_scene_f32_ref},
     {0},
 };

@@ -26,6 +26,6 @@ typedef struct alm_point_scene_attr {
 } alm_point_scene_attr;
 
 alm_status alm_point_scene_f32_ref(const alm_exec *x, const alm_op_args *a);
-size_t alm_point_scene_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
+size_t alm_point_scene_workspace_ref(const alm_op_args *a, const alm_device *device);
 
 #endif

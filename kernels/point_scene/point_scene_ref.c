@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* The centres as given or turned, fixed ones first: [2P, 3]. */
-size_t alm_point_scene_f32_ref_workspace(const alm_op_args *a, const alm_device *device)
+size_t alm_point_scene_workspace_ref(const alm_op_args *a, const alm_device *device)
 {
     (void)device;
     return (size_t)a->in[0].desc.dim[0] * 6 * sizeof(double);

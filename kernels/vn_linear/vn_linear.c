@@ -47,7 +47,7 @@ static const alm_kernel kernels[] = {
     {.name = "vn_linear_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,
-     .workspace = alm_vn_linear_f32_ref_workspace,
+     .workspace = alm_vn_linear_workspace_ref,
      .run = alm_vn_linear_f32_ref},
     {0},
 };

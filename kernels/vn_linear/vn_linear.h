@@ -41,6 +41,6 @@ alm_status alm_vn_layer_check(const char *op, const char *number, const alm_vn_l
 void alm_vn_layer_ref(const alm_vn_layer *layer, const double *x, double *y);
 
 alm_status alm_vn_linear_f32_ref(const alm_exec *x, const alm_op_args *a);
-size_t alm_vn_linear_f32_ref_workspace(const alm_op_args *a, const alm_device *device);
+size_t alm_vn_linear_workspace_ref(const alm_op_args *a, const alm_device *device);
 
 #endif

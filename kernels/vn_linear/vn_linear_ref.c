@@ -47,7 +47,7 @@ void alm_vn_layer_ref(const alm_vn_layer *layer, const double *x, double *y)
 }
 
 /* x [Cin, 3] and y [Cout, 3] of one row */
-size_t alm_vn_linear_f32_ref_workspace(const alm_op_args *a, const alm_device *device)
+size_t alm_vn_linear_workspace_ref(const alm_op_args *a, const alm_device *device)
 {
     (void)device;
     const alm_desc *feat = &a->in[0].desc;
