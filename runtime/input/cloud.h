@@ -12,8 +12,12 @@
 #include <stdint.h>
 
 #include "kernels/core/status.h"
+#include "runtime/input/file.h"
 
 enum { ALM_CLOUD_LIMIT = 50000000 };
+
+/* Largest file: what ALM_CLOUD_LIMIT points take as text, about. */
+#define ALM_CLOUD_FILE_BYTES ((size_t)2 << 30)
 
 /* Squares of differences and their sums over 1,024 points must stay finite in float32. */
 #define ALM_CLOUD_FARTHEST 1e15f
@@ -29,7 +33,7 @@ alm_status alm_cloud_decode(const void *data, size_t bytes, const char *name, al
 alm_status alm_cloud_read(const char *path, alm_cloud *out);
 void alm_cloud_free(alm_cloud *cloud); /* resets it */
 
-/* The checks alone, for clouds from memory. */
+/* The checks alone, for clouds from memory. Points are numbered from 0 in messages. */
 alm_status alm_cloud_check(const float *xyz, int64_t count, const char *name);
 
 /* Mean of the points, in double. */
@@ -39,9 +43,5 @@ void alm_cloud_mean(const float *xyz, int64_t count, double mean[3]);
  * count-1, n)) in float64, halves to even; count = n copies. out: [n, 3]. */
 void alm_cloud_resample(const float *xyz, int64_t count, const double center[3], int64_t n,
                         float *out);
-
-/* Any file in one read, at most `limit` bytes; "-" is stdin. *data is owned by the caller
- * (alm_free). Error: ALM_STATUS_SAMPLE with the path and the system's reason. */
-alm_status alm_file_read(const char *path, size_t limit, void **data, size_t *bytes);
 
 #endif

@@ -1,0 +1,60 @@
+/* WebP, lossy and lossless, to RGB; alpha is dropped, not composited (qwen3vl.md 1).
+ *
+ * Refused: animations, files that are cut short or damaged.
+ */
+#include <webp/decode.h>
+
+#include "kernels/core/memory.h"
+#include "runtime/input/image_parts.h"
+
+static alm_status fail_code(const char *name, VP8StatusCode code)
+{
+    switch (code) {
+    case VP8_STATUS_OUT_OF_MEMORY:
+        return alm_fail(ALM_STATUS_MEMORY, "out of memory: decoding WebP page %s", name);
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+    case VP8_STATUS_SUSPENDED:
+        return alm_fail(ALM_STATUS_SAMPLE, "page %s: cut short: the WebP goes on after its end",
+                        name);
+    case VP8_STATUS_UNSUPPORTED_FEATURE:
+        return alm_fail(ALM_STATUS_SAMPLE,
+                        "page %s: WebP with an unsupported feature; convert it with: "
+                        "dwebp FILE.webp -o FILE.png",
+                        name);
+    default: return alm_fail(ALM_STATUS_SAMPLE, "page %s: broken WebP", name);
+    }
+}
+
+alm_status almi_webp_decode(const uint8_t *data, size_t bytes, const char *name, alm_image *out)
+{
+    WebPDecoderConfig config;
+    if (!WebPInitDecoderConfig(&config)) {
+        return alm_fail(ALM_STATUS_INTERNAL, "libwebp is not the one of the build");
+    }
+    VP8StatusCode code = WebPGetFeatures(data, bytes, &config.input);
+    if (code != VP8_STATUS_OK) {
+        return fail_code(name, code);
+    }
+    if (config.input.has_animation) {
+        return alm_fail(ALM_STATUS_SAMPLE,
+                        "page %s: is an animated WebP, expected one picture; take the first with: "
+                        "magick 'FILE.webp[0]' OUT.png",
+                        name);
+    }
+    alm_image image;
+    ALM_TRY(almi_image_create(name, (uint64_t)config.input.width, (uint64_t)config.input.height,
+                              &image));
+    config.output.colorspace = MODE_RGB;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA.rgba = image.rgb;
+    config.output.u.RGBA.stride = 3 * image.width;
+    config.output.u.RGBA.size = (size_t)image.width * (size_t)image.height * 3;
+    code = WebPDecode(data, bytes, &config);
+    WebPFreeDecBuffer(&config.output); /* leaves external memory alone */
+    if (code != VP8_STATUS_OK) {
+        alm_image_free(&image);
+        return fail_code(name, code);
+    }
+    *out = image;
+    return ALM_OK;
+}
