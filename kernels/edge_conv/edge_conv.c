@@ -37,6 +37,18 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
 }
 
 static const alm_kernel kernels[] = {
+    {.name = "edge_conv_f32_avx512",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX512,
+     .accepts = alm_edge_conv_accepts_avx512,
+     .workspace = alm_edge_conv_workspace_avx512,
+     .run = alm_edge_conv_f32_avx512},
+    {.name = "edge_conv_f32_avx2",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX2,
+     .accepts = alm_edge_conv_accepts_avx2,
+     .workspace = alm_edge_conv_workspace_avx2,
+     .run = alm_edge_conv_f32_avx2},
     {.name = "edge_conv_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,

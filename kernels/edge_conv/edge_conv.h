@@ -19,4 +19,12 @@
 alm_status alm_edge_conv_f32_ref(const alm_exec *x, const alm_op_args *a);
 size_t alm_edge_conv_workspace_ref(const alm_op_args *a, const alm_device *device);
 
+/* edge_conv_simd.inc.h */
+alm_status alm_edge_conv_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_edge_conv_workspace_avx512(const alm_op_args *a, const alm_device *device);
+bool alm_edge_conv_accepts_avx512(const alm_op_args *a);
+alm_status alm_edge_conv_f32_avx2(const alm_exec *x, const alm_op_args *a);
+size_t alm_edge_conv_workspace_avx2(const alm_op_args *a, const alm_device *device);
+bool alm_edge_conv_accepts_avx2(const alm_op_args *a);
+
 #endif

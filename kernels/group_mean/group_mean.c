@@ -22,6 +22,14 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
 }
 
 static const alm_kernel kernels[] = {
+    {.name = "group_mean_f32_avx512",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX512,
+     .run = alm_group_mean_f32_avx512},
+    {.name = "group_mean_f32_avx2",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX2,
+     .run = alm_group_mean_f32_avx2},
     {.name = "group_mean_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,

@@ -11,4 +11,8 @@
 
 alm_status alm_group_mean_f32_ref(const alm_exec *x, const alm_op_args *a);
 
+/* group_mean_simd.inc.h */
+alm_status alm_group_mean_f32_avx512(const alm_exec *x, const alm_op_args *a);
+alm_status alm_group_mean_f32_avx2(const alm_exec *x, const alm_op_args *a);
+
 #endif

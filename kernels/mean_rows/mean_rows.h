@@ -10,4 +10,8 @@
 
 alm_status alm_mean_rows_f32_ref(const alm_exec *x, const alm_op_args *a);
 
+/* mean_rows_simd.inc.h */
+alm_status alm_mean_rows_f32_avx512(const alm_exec *x, const alm_op_args *a);
+alm_status alm_mean_rows_f32_avx2(const alm_exec *x, const alm_op_args *a);
+
 #endif

@@ -44,6 +44,16 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
 }
 
 static const alm_kernel kernels[] = {
+    {.name = "vn_linear_f32_avx512",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX512,
+     .workspace = alm_vn_linear_workspace_avx512,
+     .run = alm_vn_linear_f32_avx512},
+    {.name = "vn_linear_f32_avx2",
+     .backend = ALM_BACKEND_CPU,
+     .min_arch = ALM_CPU_AVX2,
+     .workspace = alm_vn_linear_workspace_avx2,
+     .run = alm_vn_linear_f32_avx2},
     {.name = "vn_linear_f32_ref",
      .backend = ALM_BACKEND_CPU,
      .min_arch = ALM_CPU_GENERIC,

@@ -43,4 +43,10 @@ void alm_vn_layer_ref(const alm_vn_layer *layer, const double *x, double *y);
 alm_status alm_vn_linear_f32_ref(const alm_exec *x, const alm_op_args *a);
 size_t alm_vn_linear_workspace_ref(const alm_op_args *a, const alm_device *device);
 
+/* vn_linear_simd.inc.h */
+alm_status alm_vn_linear_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_vn_linear_workspace_avx512(const alm_op_args *a, const alm_device *device);
+alm_status alm_vn_linear_f32_avx2(const alm_exec *x, const alm_op_args *a);
+size_t alm_vn_linear_workspace_avx2(const alm_op_args *a, const alm_device *device);
+
 #endif

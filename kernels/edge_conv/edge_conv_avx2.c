@@ -1,0 +1,2 @@
+/* edge_conv_simd.inc.h for AVX2. */
+#include "kernels/edge_conv/edge_conv_simd.inc.h"
