@@ -70,10 +70,14 @@ struct alm_op_case {
      * expect_within·(1 + |expected|), integers exactly. NULL: not known. */
     const void *expect[ALM_OP_TEST_OUTPUTS];
     double expect_within;
+    /* Every kernel must refuse to run the case with this status and a message that holds the text.
+     */
+    alm_status refused;
+    const char *refused_text;
 };
 
-/* check() must refuse `base` (an index into cases) with this one thing changed. Fields that are
- * zero change nothing. */
+/* check(), or the number of inputs before it, must refuse `base` (an index into cases) with this
+ * one thing changed. Fields that are zero change nothing. */
 typedef struct alm_op_bad {
     const char *name;
     int base;
