@@ -111,7 +111,7 @@ alm_status alm_fail_context(alm_status status, const char *format, ...)
 
 alm_status alm_fail_param(alm_status status, const char *name)
 {
-    if (param[0] == '\0') {
+    if (status != ALM_OK && param[0] == '\0') {
         snprintf(param, sizeof param, "%s", name);
     }
     return status;

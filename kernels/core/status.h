@@ -52,7 +52,8 @@ alm_status alm_fail(alm_status status, const char *format, ...) ALM_PRINTF(2, 3)
 /* Puts "<context>: " before the recorded text and returns `status` unchanged. */
 alm_status alm_fail_context(alm_status status, const char *format, ...) ALM_PRINTF(2, 3);
 
-/* Names the input at fault; returns `status` unchanged. An already named input stays. */
+/* Names the input at fault; returns `status` unchanged. An already named input stays; does nothing
+ * for ALM_OK. */
 alm_status alm_fail_param(alm_status status, const char *param);
 
 /* Forgets the recorded text. */

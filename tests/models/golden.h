@@ -1,0 +1,37 @@
+/* Compares the stages and poses of a golden folder with what the engine makes of its samples. */
+#ifndef ALM_TESTS_MODELS_GOLDEN_H
+#define ALM_TESTS_MODELS_GOLDEN_H
+
+#include "runtime/assemlm.h"
+
+typedef struct alm_golden_limits {
+    double stage;      /* max norm over the root mean square of the stage */
+    double pose;       /* max norm */
+    double frame;      /* of frames and centres, absolute; 0: as any stage */
+    double head_input; /* over the rms; 0: as any stage */
+} alm_golden_limits;
+
+/* folder: holds samples/ and expected.json. Every sample is predicted on `session`; every stage
+ * that its golden file has and that is not left out as dead work must be in the dump. Failures are
+ * reported to the running test. Returns the number of stages compared. */
+int alm_golden_compare(alm_session *session, const char *folder, alm_golden_limits limits);
+
+/* Engine and session over a model folder; NULLs and a failure when they cannot be made. */
+typedef struct alm_test_model {
+    alm_engine *engine;
+    alm_session *session;
+} alm_test_model;
+alm_test_model alm_test_open(const char *folder, int threads);
+void alm_test_close(alm_test_model *model);
+
+/* The samples of expected.json, at most `room`; paths and texts live until the program ends.
+ * Returns their number. */
+typedef struct alm_golden_row {
+    const char *name;
+    alm_sample sample; /* clouds as they are: centred, no unit */
+    double pose[9];
+    int tokens;
+} alm_golden_row;
+int alm_golden_rows(const char *folder, alm_golden_row *rows, int room);
+
+#endif
