@@ -1,60 +1,28 @@
 #include "runtime/input/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "runtime/input/json.h"
 
 enum { LENGTH_BYTES = 8, SHARD_NAME_LIMIT = 255 };
-
-/* jansson takes some 50 to 300 bytes a value, so that a short text can fill the memory: the marks
- * that begin values are counted first (marks inside of strings too, which no real name has). */
-static alm_status read_json(const char *text, size_t bytes, const char *name, json_t **out)
-{
-    size_t values = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        /* A container is counted five times, as it takes that much more than a number. */
-        values += text[i] == '{' || text[i] == '['   ? 5u
-                  : text[i] == ',' || text[i] == ':' ? 1u
-                                                     : 0u;
-    }
-    if (values > 5u * ALM_SAFETENSORS_VALUES) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: JSON of more than %d values", name,
-                        ALM_SAFETENSORS_VALUES);
-    }
-    json_error_t error;
-    json_t *tree = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-    if (!tree) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
-            return alm_fail(ALM_STATUS_MEMORY, "out of memory: the JSON of %s", name);
-        }
-        return alm_fail(ALM_STATUS_MODEL, "%s: line %d column %d of the JSON: %s", name, error.line,
-                        error.column, error.text);
-    }
-    if (!json_is_object(tree)) {
-        json_decref(tree);
-        return alm_fail(ALM_STATUS_MODEL, "%s: its JSON is no object", name);
-    }
-    *out = tree;
-    return ALM_OK;
-}
 
 /* ---- Header ---------------------------------------------------------------------------------- */
 
 /* The range of one tensor's values, to find overlaps and holes. */
 typedef struct range {
     uint64_t begin, end;
-    const char *tensor; /* the header's key */
+    size_t tensor; /* index into the list, before it is sorted */
 } range;
 
 typedef struct header {
     const char *file;
+    alm_json json;
     const uint8_t *values;
     size_t bytes; /* of the values */
-    json_t *tree;
     range *ranges;
-    size_t count;
+    size_t count, capacity;
 } header;
 
 static alm_status open_header(const uint8_t *data, size_t bytes, const char *name, header *out)
@@ -81,92 +49,136 @@ static alm_status open_header(const uint8_t *data, size_t bytes, const char *nam
     if (data[LENGTH_BYTES] != '{') {
         return alm_fail(ALM_STATUS_MODEL, "%s: its header does not begin with {", name);
     }
-    ALM_TRY(read_json((const char *)data + LENGTH_BYTES, (size_t)length, name, &out->tree));
+    alm_json_begin(&out->json, name, (const char *)data + LENGTH_BYTES, (size_t)length);
     out->values = data + LENGTH_BYTES + length;
     out->bytes = bytes - LENGTH_BYTES - (size_t)length;
     return ALM_OK;
 }
 
-static alm_status read_shape(const header *h, const char *tensor, json_t *shape, alm_desc *desc)
+/* The fields of one entry. The name is a copy, as the reader's own text is overwritten. */
+typedef struct item {
+    const char *name;
+    alm_desc desc;
+    uint64_t begin, end;
+    bool has_dtype, has_shape, has_offsets;
+} item;
+
+static alm_status read_dtype(header *h, item *t)
 {
-    const size_t rank = json_array_size(shape);
-    if (!json_is_array(shape) || rank > ALM_MAX_RANK) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: shape is not a list of at most %d numbers",
-                        h->file, tensor, ALM_MAX_RANK);
-    }
+    ALM_TRY(alm_json_string(&h->json));
+    t->desc.dtype = alm_dtype_from_name(h->json.text);
+    t->has_dtype = true;
+    return t->desc.dtype != ALM_DTYPE_NONE
+               ? ALM_OK
+               : alm_fail(ALM_STATUS_MODEL, "%s: %s: type %.40s is not known", h->file, t->name,
+                          h->json.text);
+}
+
+static alm_status read_shape(header *h, item *t)
+{
     int64_t count = 1;
-    desc->rank = (int)rank;
-    for (size_t i = 0; i < rank; i++) {
-        json_t *n = json_array_get(shape, i);
-        if (!json_is_integer(n) || json_integer_value(n) < 0) {
-            return alm_fail(ALM_STATUS_MODEL,
-                            "%s: %s: entry %zu of shape is not a number from 0 on", h->file, tensor,
-                            i);
+    bool more;
+    t->has_shape = true;
+    ALM_TRY(alm_json_open(&h->json, '['));
+    for (;;) {
+        ALM_TRY(alm_json_item(&h->json, &more));
+        if (!more) {
+            return ALM_OK;
         }
-        desc->dim[i] = json_integer_value(n);
+        if (t->desc.rank == ALM_MAX_RANK) {
+            return alm_fail(ALM_STATUS_MODEL, "%s: %s: has more than %d dimensions", h->file,
+                            t->name, ALM_MAX_RANK);
+        }
+        int64_t *dim = &t->desc.dim[t->desc.rank++];
+        ALM_TRY(alm_json_whole(&h->json, "a dimension", 0, INT64_MAX, dim));
         /* Zeros are left out, so that what follows a zero is checked too. */
-        const int64_t factor = desc->dim[i] ? desc->dim[i] : 1;
-        if (__builtin_mul_overflow(count, factor, &count) || count > INT64_MAX / 8) {
+        if (__builtin_mul_overflow(count, *dim ? *dim : 1, &count) || count > INT64_MAX / 8) {
             return alm_fail(ALM_STATUS_MODEL, "%s: %s: the product of its shape is too large",
-                            h->file, tensor);
+                            h->file, t->name);
         }
     }
-    return ALM_OK;
 }
 
-static alm_status read_range(const header *h, const char *tensor, json_t *offsets, range *out)
+static alm_status read_offsets(header *h, item *t)
 {
-    json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
-        json_integer_value(begin) < 0 || json_integer_value(end) < 0) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: data_offsets is not two numbers from 0 on",
-                        h->file, tensor);
+    int64_t offset[2];
+    bool more;
+    t->has_offsets = true;
+    ALM_TRY(alm_json_open(&h->json, '['));
+    for (int i = 0; i < 3; i++) {
+        ALM_TRY(alm_json_item(&h->json, &more));
+        if (more != (i < 2)) {
+            return alm_fail(ALM_STATUS_MODEL, "%s: %s: data_offsets is not two numbers", h->file,
+                            t->name);
+        }
+        if (more) {
+            ALM_TRY(alm_json_whole(&h->json, "an offset", 0, INT64_MAX, &offset[i]));
+        }
     }
-    *out = (range){.begin = (uint64_t)json_integer_value(begin),
-                   .end = (uint64_t)json_integer_value(end),
-                   .tensor = tensor};
-    if (out->begin > out->end) {
+    t->begin = (uint64_t)offset[0];
+    t->end = (uint64_t)offset[1];
+    if (t->begin > t->end) {
         return alm_fail(ALM_STATUS_MODEL,
-                        "%s: %s: data_offsets begin at %llu, after their end %llu", h->file, tensor,
-                        (unsigned long long)out->begin, (unsigned long long)out->end);
+                        "%s: %s: data_offsets begin at %llu, after their end %llu", h->file,
+                        t->name, (unsigned long long)t->begin, (unsigned long long)t->end);
     }
-    if (out->end > h->bytes) {
+    if (t->end > h->bytes) {
         return alm_fail(ALM_STATUS_MODEL, "%s: %s: data_offsets end at %llu, the values at %zu",
-                        h->file, tensor, (unsigned long long)out->end, h->bytes);
+                        h->file, t->name, (unsigned long long)t->end, h->bytes);
     }
     return ALM_OK;
 }
 
-static alm_status read_tensor(header *h, const char *key, json_t *entry, alm_tensor_list *list)
+static alm_status read_fields(header *h, item *t)
 {
-    alm_stored_tensor tensor = {0};
-    json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
-    json_t *offsets = json_object_get(entry, "data_offsets");
-    range *r = &h->ranges[h->count];
-    if (!json_is_string(dtype) || !shape || !offsets || json_object_size(entry) != 3) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: its entry is not dtype, shape and data_offsets",
-                        h->file, key);
+    bool more;
+    ALM_TRY(alm_json_open(&h->json, '{'));
+    for (;;) {
+        ALM_TRY(alm_json_key(&h->json, &more));
+        if (!more) {
+            break;
+        }
+        if (strcmp(h->json.text, "dtype") == 0 && !t->has_dtype) {
+            ALM_TRY(read_dtype(h, t));
+        } else if (strcmp(h->json.text, "shape") == 0 && !t->has_shape) {
+            ALM_TRY(read_shape(h, t));
+        } else if (strcmp(h->json.text, "data_offsets") == 0 && !t->has_offsets) {
+            ALM_TRY(read_offsets(h, t));
+        } else {
+            return alm_fail(ALM_STATUS_MODEL,
+                            "%s: %s: field %.40s, expected dtype, shape and data_offsets once",
+                            h->file, t->name, h->json.text);
+        }
     }
-    tensor.desc.dtype = alm_dtype_from_name(json_string_value(dtype));
-    if (tensor.desc.dtype == ALM_DTYPE_NONE) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: type %s is not known", h->file, key,
-                        json_string_value(dtype));
+    if (!t->has_dtype || !t->has_shape || !t->has_offsets) {
+        return alm_fail(ALM_STATUS_MODEL, "%s: %s: its entry has no %s", h->file, t->name,
+                        !t->has_dtype   ? "dtype"
+                        : !t->has_shape ? "shape"
+                                        : "data_offsets");
     }
-    ALM_TRY(read_shape(h, key, shape, &tensor.desc));
-    ALM_TRY(read_range(h, key, offsets, r));
+    return ALM_OK;
+}
+
+static alm_status read_tensor(header *h, char *name, alm_tensor_list *list)
+{
+    item t = {.name = name};
+    ALM_TRY(read_fields(h, &t));
+    alm_stored_tensor tensor = {.desc = t.desc, .data = h->values + t.begin};
     const uint64_t want =
         (uint64_t)alm_desc_count(&tensor.desc) * alm_dtype_size(tensor.desc.dtype);
-    if (r->end - r->begin != want) {
+    if (t.end - t.begin != want) {
         char text[ALM_DESC_TEXT];
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: %llu bytes of values, %s has %llu", h->file, key,
-                        (unsigned long long)(r->end - r->begin), alm_desc_text(&tensor.desc, text),
-                        (unsigned long long)want);
+        return alm_fail(ALM_STATUS_MODEL, "%s: %s: %llu bytes of values, %s has %llu", h->file,
+                        name, (unsigned long long)(t.end - t.begin),
+                        alm_desc_text(&tensor.desc, text), (unsigned long long)want);
     }
-    h->count++;
-    tensor.data = h->values + r->begin;
     tensor.storage = list->storages++;
     alm_stored_tensor_pack(&tensor);
-    return alm_tensor_list_add(list, h->file, key, strlen(key), &tensor);
+    ALM_TRY(alm_tensor_list_add(list, h->file, name, strlen(name), &tensor));
+    ALM_TRY(alm_reserve(h->count + 1, sizeof *h->ranges, "ranges of tensors", &h->ranges,
+                        &h->capacity));
+    h->ranges[h->count++] = (range){t.begin, t.end, list->count - 1};
+    return ALM_OK;
 }
 
 static int by_begin(const void *a, const void *b)
@@ -179,19 +191,20 @@ static int by_begin(const void *a, const void *b)
 }
 
 /* Sorted by begin, each range must start where the one before ends: no overlap, no hole. */
-static alm_status check_ranges(header *h)
+static alm_status check_ranges(header *h, const alm_tensor_list *list)
 {
     uint64_t at = 0;
     qsort(h->ranges, h->count, sizeof *h->ranges, by_begin);
     for (size_t i = 0; i < h->count; i++) {
-        if (h->ranges[i].begin != at) {
+        const range *r = &h->ranges[i];
+        if (r->begin != at) {
             return alm_fail(ALM_STATUS_MODEL, "%s: %s: data_offsets begin at %llu, %s %llu",
-                            h->file, h->ranges[i].tensor, (unsigned long long)h->ranges[i].begin,
-                            h->ranges[i].begin < at ? "inside of the values before it that end at"
-                                                    : "after a hole from",
+                            h->file, list->tensor[r->tensor].name, (unsigned long long)r->begin,
+                            r->begin < at ? "inside of the values before that end at"
+                                          : "after a hole from",
                             (unsigned long long)at);
         }
-        at = h->ranges[i].end;
+        at = r->end;
     }
     if (at != h->bytes) {
         return alm_fail(ALM_STATUS_MODEL, "%s: the tensors end at %llu, the values at %zu", h->file,
@@ -203,20 +216,29 @@ static alm_status check_ranges(header *h)
 static alm_status read_tensors(header *h, alm_tensor_list *list)
 {
     const size_t begin = list->count;
-    const char *key;
-    json_t *entry;
-    ALM_TRY(
-        alm_alloc(json_object_size(h->tree), sizeof *h->ranges, "ranges of tensors", &h->ranges));
-    json_object_foreach(h->tree, key, entry)
-    {
-        if (strcmp(key, "__metadata__") != 0) {
-            ALM_TRY(read_tensor(h, key, entry, list));
+    bool more, has_metadata = false;
+    ALM_TRY(alm_json_open(&h->json, '{'));
+    for (;;) {
+        ALM_TRY(alm_json_key(&h->json, &more));
+        if (!more) {
+            break;
         }
+        if (strcmp(h->json.text, "__metadata__") == 0 && !has_metadata) {
+            has_metadata = true;
+            ALM_TRY(alm_json_skip(&h->json));
+            continue;
+        }
+        char *name;
+        ALM_TRY(alm_strdup(h->json.text, "name of a tensor", &name));
+        const alm_status status = read_tensor(h, name, list);
+        alm_free(name);
+        ALM_TRY(status);
     }
+    ALM_TRY(alm_json_end(&h->json));
     if (h->count == 0) {
         return alm_fail(ALM_STATUS_MODEL, "%s: holds no tensor", h->file);
     }
-    ALM_TRY(check_ranges(h));
+    ALM_TRY(check_ranges(h, list));
     return alm_tensor_list_sort(list, begin, h->file);
 }
 
@@ -226,24 +248,68 @@ alm_status alm_safetensors_parse(const void *data, size_t bytes, const char *nam
     header h = {.file = name};
     ALM_TRY(open_header(data, bytes, name, &h));
     const alm_status status = read_tensors(&h, list);
+    alm_json_close(&h.json);
     alm_free(h.ranges);
-    json_decref(h.tree);
     return status;
 }
 
 /* ---- Index ----------------------------------------------------------------------------------- */
 
-static alm_status check_shard(const char *name, const char *tensor, const char *shard)
+/* The name and the shard of an entry of weight_map; the shards get their numbers at the end. */
+typedef struct index_reader {
+    const char *file;
+    alm_json json;
+    alm_shard_index index;
+    size_t place_capacity;
+    char **shard; /* [index.places] */
+    size_t shard_capacity;
+} index_reader;
+
+static alm_status check_shard(const index_reader *r, const char *tensor, const char *shard)
 {
-    if (!shard) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: its place is no text", name, tensor);
-    }
     const size_t bytes = strlen(shard);
     if (bytes == 0 || bytes > SHARD_NAME_LIMIT || strchr(shard, '/') || shard[0] == '.') {
-        return alm_fail(ALM_STATUS_MODEL, "%s: %s: shard %.300s is no plain file name", name,
+        return alm_fail(ALM_STATUS_MODEL, "%s: %s: shard %.300s is no plain file name", r->file,
                         tensor, shard);
     }
     return ALM_OK;
+}
+
+static alm_status read_place(index_reader *r)
+{
+    static const char prefix[] = "module.";
+    const char *key = r->json.text;
+    alm_shard_index *index = &r->index;
+    if (index->places >= ALM_TENSOR_COUNT_LIMIT) {
+        return alm_fail(ALM_STATUS_MODEL, "%s: more than %d tensors", r->file,
+                        ALM_TENSOR_COUNT_LIMIT);
+    }
+    ALM_TRY(alm_reserve(index->places + 1, sizeof *index->place, "places of tensors", &index->place,
+                        &r->place_capacity));
+    ALM_TRY(alm_reserve(index->places + 1, sizeof *r->shard, "places of tensors", &r->shard,
+                        &r->shard_capacity));
+    alm_shard_place *p = &index->place[index->places];
+    *p = (alm_shard_place){0};
+    r->shard[index->places] = NULL;
+    key += strncmp(key, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
+    ALM_TRY(alm_strdup(key, "name of a tensor", &p->tensor));
+    index->places++;
+    ALM_TRY(alm_json_string(&r->json));
+    ALM_TRY(check_shard(r, p->tensor, r->json.text));
+    return alm_strdup(r->json.text, "name of a shard", &r->shard[index->places - 1]);
+}
+
+static alm_status read_map(index_reader *r)
+{
+    bool more;
+    ALM_TRY(alm_json_open(&r->json, '{'));
+    for (;;) {
+        ALM_TRY(alm_json_key(&r->json, &more));
+        if (!more) {
+            return ALM_OK;
+        }
+        ALM_TRY(read_place(r));
+    }
 }
 
 static int by_text(const void *a, const void *b)
@@ -256,92 +322,82 @@ static int by_tensor(const void *a, const void *b)
     return strcmp(((const alm_shard_place *)a)->tensor, ((const alm_shard_place *)b)->tensor);
 }
 
-/* The distinct shards of the map, sorted. */
-static alm_status collect_files(json_t *map, alm_shard_index *index)
+/* The distinct shards, sorted, and each tensor's number among them. */
+static alm_status number_shards(index_reader *r)
 {
-    const char *key, **names;
-    json_t *place;
-    size_t n = 0;
-    ALM_TRY(alm_alloc(json_object_size(map), sizeof *names, "names of shards", &names));
-    json_object_foreach(map, key, place)
-    {
-        names[n++] = json_string_value(place);
-    }
-    qsort(names, n, sizeof *names, by_text);
-    alm_status status = alm_calloc(n, sizeof *index->file, "names of shards", &index->file);
-    for (size_t i = 0; status == ALM_OK && i < n; i++) {
-        if (i == 0 || strcmp(names[i], names[i - 1]) != 0) {
-            status = alm_strdup(names[i], "name of a shard", &index->file[index->files]);
+    alm_shard_index *index = &r->index;
+    char **sorted;
+    ALM_TRY(alm_alloc(index->places, sizeof *sorted, "names of shards", &sorted));
+    memcpy(sorted, r->shard, index->places * sizeof *sorted);
+    qsort(sorted, index->places, sizeof *sorted, by_text);
+    alm_status status = alm_calloc(index->places, sizeof *index->file, "shards", &index->file);
+    for (size_t i = 0; status == ALM_OK && i < index->places; i++) {
+        if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0) {
+            status = alm_strdup(sorted[i], "name of a shard", &index->file[index->files]);
             index->files += status == ALM_OK;
         }
     }
-    alm_free(names);
-    return status;
+    alm_free(sorted);
+    ALM_TRY(status);
+    for (size_t i = 0; i < index->places; i++) {
+        char **file =
+            bsearch(&r->shard[i], index->file, index->files, sizeof *index->file, by_text);
+        index->place[i].file = (size_t)(file - index->file);
+    }
+    return ALM_OK;
 }
 
-static alm_status collect_places(json_t *map, const char *name, alm_shard_index *index)
+static alm_status read_index(index_reader *r)
 {
-    static const char prefix[] = "module.";
-    const char *key;
-    json_t *place;
-    ALM_TRY(alm_calloc(json_object_size(map), sizeof *index->place, "places of tensors",
-                       &index->place));
-    json_object_foreach(map, key, place)
-    {
-        const char *shard = json_string_value(place);
-        const bool has_prefix = strncmp(key, prefix, sizeof prefix - 1) == 0;
-        alm_shard_place *p = &index->place[index->places];
-        char **file = bsearch(&shard, index->file, index->files, sizeof *index->file, by_text);
-        p->file = (size_t)(file - index->file);
-        ALM_TRY(
-            alm_strdup(key + (has_prefix ? sizeof prefix - 1 : 0), "name of a tensor", &p->tensor));
-        index->places++;
+    bool more, has_map = false;
+    ALM_TRY(alm_json_open(&r->json, '{'));
+    for (;;) {
+        ALM_TRY(alm_json_key(&r->json, &more));
+        if (!more) {
+            break;
+        }
+        if (strcmp(r->json.text, "weight_map") == 0 && !has_map) {
+            has_map = true;
+            ALM_TRY(read_map(r));
+        } else {
+            ALM_TRY(alm_json_skip(&r->json));
+        }
     }
-    qsort(index->place, index->places, sizeof *index->place, by_tensor);
-    for (size_t i = 1; i < index->places; i++) {
-        if (by_tensor(&index->place[i - 1], &index->place[i]) == 0) {
-            return alm_fail(ALM_STATUS_MODEL, "%s: tensor %s is there twice", name,
-                            index->place[i].tensor);
+    ALM_TRY(alm_json_end(&r->json));
+    if (r->index.places == 0) {
+        return alm_fail(ALM_STATUS_MODEL, "%s: its weight_map names no tensor", r->file);
+    }
+    ALM_TRY(number_shards(r));
+    qsort(r->index.place, r->index.places, sizeof *r->index.place, by_tensor);
+    for (size_t i = 1; i < r->index.places; i++) {
+        if (by_tensor(&r->index.place[i - 1], &r->index.place[i]) == 0) {
+            return alm_fail(ALM_STATUS_MODEL, "%s: tensor %s is there twice", r->file,
+                            r->index.place[i].tensor);
         }
     }
     return ALM_OK;
 }
 
-static alm_status read_index(json_t *tree, const char *name, alm_shard_index *index)
-{
-    json_t *map = json_object_get(tree, "weight_map"), *place;
-    const char *key;
-    if (!json_is_object(map) || json_object_size(map) == 0) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: weight_map names no tensor", name);
-    }
-    if (json_object_size(map) > ALM_TENSOR_COUNT_LIMIT) {
-        return alm_fail(ALM_STATUS_MODEL, "%s: more than %d tensors", name, ALM_TENSOR_COUNT_LIMIT);
-    }
-    json_object_foreach(map, key, place)
-    {
-        ALM_TRY(check_shard(name, key, json_string_value(place)));
-    }
-    ALM_TRY(collect_files(map, index));
-    return collect_places(map, name, index);
-}
-
 alm_status alm_shard_index_parse(const void *data, size_t bytes, const char *name,
                                  alm_shard_index *out)
 {
-    alm_shard_index index = {0};
-    json_t *tree;
+    index_reader r = {.file = name};
     if (bytes > ALM_SAFETENSORS_HEADER) {
         return alm_fail(ALM_STATUS_MODEL, "%s: %zu bytes, the limit is %d", name, bytes,
                         ALM_SAFETENSORS_HEADER);
     }
-    ALM_TRY(read_json(data, bytes, name, &tree));
-    const alm_status status = read_index(tree, name, &index);
-    json_decref(tree);
+    alm_json_begin(&r.json, name, data, bytes);
+    const alm_status status = read_index(&r);
+    for (size_t i = 0; i < r.index.places; i++) {
+        alm_free(r.shard[i]);
+    }
+    alm_free(r.shard);
+    alm_json_close(&r.json);
     if (status != ALM_OK) {
-        alm_shard_index_free(&index);
+        alm_shard_index_free(&r.index);
         return status;
     }
-    *out = index;
+    *out = r.index;
     return ALM_OK;
 }
 

@@ -12,9 +12,9 @@
 
 #include "runtime/input/tensor_list.h"
 
-/* Longest header or index in bytes, and most values in it. The format allows 100 MB; the release's
- * header has 76 kB, and reading a hostile header must not take more than 64 MiB of memory. */
-enum { ALM_SAFETENSORS_HEADER = 8 << 20, ALM_SAFETENSORS_VALUES = 150000 };
+/* Longest header or index in bytes. The format allows 100 MB; the release's header has 76 kB, and
+ * refusing a hostile one must not take more than 64 MiB of memory. */
+enum { ALM_SAFETENSORS_HEADER = 16 << 20 };
 
 /* Appends the tensors of one file, sorted by name. On error the list may hold some of them.
  * name: of the file, for messages. Errors: ALM_STATUS_MODEL, ALM_STATUS_MEMORY. */

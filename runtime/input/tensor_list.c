@@ -2,23 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "kernels/core/memory.h"
-
-static bool is_utf8(const char *text, size_t bytes)
-{
-    const utf8proc_uint8_t *s = (const utf8proc_uint8_t *)text;
-    for (size_t at = 0; at < bytes;) {
-        utf8proc_int32_t code;
-        const utf8proc_ssize_t n = utf8proc_iterate(s + at, (utf8proc_ssize_t)(bytes - at), &code);
-        if (n <= 0) {
-            return false;
-        }
-        at += (size_t)n;
-    }
-    return true;
-}
+#include "runtime/input/utf8.h"
 
 static alm_status check_name(const char *file, const char *name, size_t bytes)
 {
@@ -30,7 +16,7 @@ static alm_status check_name(const char *file, const char *name, size_t bytes)
                         "%s: a tensor's name has %zu bytes, the limit is %d: %.40s", file, bytes,
                         ALM_TENSOR_NAME_LIMIT, name);
     }
-    if (memchr(name, '\0', bytes) || !is_utf8(name, bytes)) {
+    if (memchr(name, '\0', bytes) || alm_utf8_check(name, bytes) != bytes) {
         return alm_fail(ALM_STATUS_MODEL, "%s: a tensor's name is not UTF-8 text: %.*s", file,
                         (int)bytes, name);
     }

@@ -1,0 +1,58 @@
+#include "runtime/output/synth_weights.h"
+
+#include <math.h>
+#include <string.h>
+
+static const uint64_t golden = 0x9E3779B97F4A7C15;
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_bias(const char *name)
+{
+    return strcmp(name, "bias") == 0 || ends_with(name, ".bias") || ends_with(name, "_bias");
+}
+
+alm_weight_rule alm_weight_rule_of(const char *name, const alm_desc *desc, uint64_t seed)
+{
+    uint64_t hash = 0xCBF29CE484222325;
+    for (const char *s = name; *s; s++) {
+        hash = (hash ^ (uint8_t)*s) * 0x100000001B3;
+    }
+    alm_weight_rule rule = {.state = hash ^ seed * golden};
+    if (ends_with(name, "deepstack_gates")) {
+        rule.a = 0.25f;
+        rule.c = 0.5f;
+    } else if (ends_with(name, "type_embed.weight") || ends_with(name, "pos_embed.weight")) {
+        rule.a = 0.5f;
+    } else if (ends_with(name, "embed_tokens.weight")) {
+        rule.a = 1;
+    } else if (is_bias(name)) {
+        rule.a = 0.125f;
+    } else if (desc->rank == 1) {
+        rule.a = 0.25f;
+        rule.c = 1;
+    } else {
+        rule.a = (float)sqrt(3.0 / (double)alm_desc_row(desc));
+    }
+    return rule;
+}
+
+void alm_weight_fill(const alm_weight_rule *rule, int64_t begin, int64_t count, alm_bf16 *out)
+{
+    uint64_t state = rule->state + (uint64_t)begin * golden;
+    for (int64_t i = 0; i < count; i++) {
+        state += golden;
+        uint64_t z = state;
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
+        z = (z ^ z >> 27) * 0x94D049BB133111EB;
+        z ^= z >> 31;
+        const float x = (float)((int32_t)(z >> 40) - (1 << 23)) * 0x1p-23f;
+        /* Rounded after the product and after the sum: the build forbids contraction. */
+        const float scaled = x * rule->a;
+        out[i] = alm_bf16_from_f32(scaled + rule->c);
+    }
+}
