@@ -1,0 +1,79 @@
+/* The plan as a table for people: nodes, kernels, shapes, places, peak and lower bound. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/input/image.h"
+#include "runtime/session.h"
+
+typedef struct output {
+    alm_write_fn *write;
+    void *context;
+    alm_status status;
+} output;
+
+ALM_PRINTF(2, 3)
+static void print(output *o, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (o->status == ALM_OK && o->write(o->context, line, strlen(line)) != 0) {
+        o->status = alm_fail(ALM_STATUS_OUTPUT, "the output could not be written");
+    }
+}
+
+static void print_nodes(output *o, const alm_session *s)
+{
+    const alm_plan *p = s->plan;
+    const alm_graph *g = p->graph;
+    print(o, "%4s  %-28s %-24s %-26s %12s %11s %11s\n", "node", "name", "kernel", "output",
+          "offset", "bytes", "workspace");
+    for (int n = 0; n < g->n_nodes; n++) {
+        const alm_node *node = &g->nodes[n];
+        char shape[ALM_DESC_TEXT];
+        alm_desc_text(&g->values[node->out[0]].desc, shape);
+        const size_t workspace = p->workspace[n] < 0 ? 0 : p->blocks[p->workspace[n]].bytes;
+        const alm_block *b = &p->blocks[p->block[node->out[0]]];
+        print(o, "%4d  %-28s %-24s %-26s %12zu %11zu %11zu\n", n, node->name, p->kernel[n]->name,
+              shape, b->offset, b->bytes, workspace);
+    }
+}
+
+alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn *write,
+                            void *context)
+{
+    output o = {.write = write, .context = context};
+    const alm_page_rule rule = alm_page_rule_of(s->engine->settings);
+    alm_grid grid[ALM_PAGES];
+    alm_prompt *prompt;
+    alm_error_clear();
+    for (int i = 0; i < ALM_PAGES; i++) {
+        ALM_TRY(alm_fail_param(
+            alm_page_grid(&rule, width ? width : 576, height ? height : 576, "page", &grid[i]),
+            "manual"));
+    }
+    static const char category[] = "chair";
+    ALM_TRY(alm_prompt_build(s->engine->settings, s->engine->tokenizer, grid, category,
+                             sizeof category - 1, &prompt));
+    const int tokens = prompt->used;
+    alm_prompt_free(prompt);
+    const int64_t patches = ALM_PAGES * (int64_t)grid[0].rows * grid[0].columns;
+    ALM_TRY(alm_session_reserve(s, patches, tokens));
+
+    const alm_plan *p = s->plan;
+    print_nodes(&o, s);
+    print(&o,
+          "\n%d nodes for up to %" PRId64 " patches and %" PRId64 " tokens (this sample: %" PRId64
+          " and %d), %d threads\n",
+          p->graph->n_nodes, s->shape.patches, s->shape.tokens, patches, tokens, p->device.threads);
+    print(&o, "arena %zu bytes, lower bound %zu, ratio %.4f\n", p->arena_bytes, p->lower_bound,
+          p->lower_bound ? (double)p->arena_bytes / (double)p->lower_bound : 1.0);
+    print(&o, "peak at node %d, %s\n", p->peak_node, p->graph->nodes[p->peak_node].name);
+    print(&o, "inputs and arena %zu bytes; weights stay in the mapped file\n",
+          alm_executor_bytes(s->executor));
+    return o.status;
+}
