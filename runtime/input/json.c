@@ -22,7 +22,7 @@ void alm_json_close(alm_json *json)
 alm_status alm_json_fail(const alm_json *json, const char *format, ...)
 {
     char text[512];
-    size_t line = 1;
+    size_t line = json->lines_before + 1;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -156,7 +156,7 @@ static alm_status escaped_code(alm_json *json)
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         }
     }
-    if (code == 0 || (code >= 0xD800 && code < 0xE000)) {
+    if ((code == 0 && !json->nul_allowed) || (code >= 0xD800 && code < 0xE000)) {
         return alm_json_fail(json, "\\u%04x is no character", code);
     }
     return put(json, text, alm_utf8_write(code, text));

@@ -2,9 +2,9 @@
  * (a tokenizer has 600,000 values) cost no tree; small ones become an alm_tree.
  *
  * Refused, with file, line and what was expected: everything that is not JSON, invalid UTF-8,
- * lonely surrogates, NUL in a text, nesting deeper than ALM_TREE_DEPTH, text behind the value. (Why
- * not jansson: it loses bytes of a text silently when an allocation inside it fails, and a tree of
- * its values takes 60 MB for the released tokenizer.)
+ * lonely surrogates, NUL in a text (unless allowed), nesting deeper than ALM_TREE_DEPTH, text
+ * behind the value. (Why not jansson: it loses bytes of a text silently when an allocation inside
+ * it fails, and a tree of its values takes 60 MB for the released tokenizer.)
  */
 #ifndef ALM_RUNTIME_INPUT_JSON_H
 #define ALM_RUNTIME_INPUT_JSON_H
@@ -14,6 +14,8 @@
 typedef struct alm_json {
     const char *file; /* for messages; borrowed */
     const char *begin, *at, *end;
+    size_t lines_before; /* of the file, when the text is a part of it; 0 after alm_json_begin */
+    bool nul_allowed;    /* "\u0000" in a text; false after alm_json_begin */
     int depth;
     bool fresh;   /* a '{' or '[' was just read: no comma before the next element */
     char *text;   /* the last string or number that was read, NUL-terminated */
