@@ -14,8 +14,8 @@
 /* One layer with its weights widened. */
 typedef struct layer {
     int64_t out, dirs; /* rows of feat and of dir */
-    float *weight;     /* [out + dirs, in] */
-    float *norm;       /* [out] */
+    double *weight;    /* [out + dirs, in] */
+    double *norm;      /* [out] */
 } layer;
 
 /* What all tasks share. */
@@ -23,37 +23,19 @@ typedef struct job {
     const alm_op_args *a;
     int64_t channels, rows, k;
     layer first, second; /* second.out = 0: there is one layer only. first.weight: Wd */
-    float *own;          /* Wp - Wd: [R, channels] */
-    float *there, *here;
-    float *scratch;       /* [threads][scratch_size] */
+    double *own;         /* Wp - Wd: [R, channels] */
+    double *there, *here;
+    double *scratch;      /* [threads][scratch_size] */
     int64_t scratch_size; /* x, first, second, sum */
 } job;
-
-#if defined(__AVX512F__)
-
-/* p[offset[lane]] */
-static inline alm_vf gather(const float *p, const int32_t offset[W])
-{
-    return _mm512_i32gather_ps(_mm512_loadu_si512(offset), p, sizeof(float));
-}
-
-#else
-
-static inline alm_vf gather(const float *p, const int32_t offset[W])
-{
-    return _mm256_i32gather_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)offset),
-                               sizeof(float));
-}
-
-#endif
 
 static int64_t blocks_of(int64_t points)
 {
     return (points + W - 1) / W;
 }
 
-/* Fills in the sizes and cuts the workspace (NULL: sizes only); returns its floats. */
-static int64_t carve(const alm_op_args *a, float *workspace, int threads, job *j)
+/* Fills in the sizes and cuts the workspace (NULL: sizes only); returns its doubles. */
+static int64_t carve(const alm_op_args *a, double *workspace, int threads, job *j)
 {
     const int64_t points = a->in[0].desc.dim[0];
     *j = (job){.a = a,
@@ -73,8 +55,8 @@ static int64_t carve(const alm_op_args *a, float *workspace, int threads, job *j
                             j->second.out,
                             points * r1 * 3,
                             blocks_of(points) * r1 * 3 * W};
-    float **const part[] = {&j->first.weight, &j->own,   &j->second.weight, &j->first.norm,
-                            &j->second.norm,  &j->there, &j->here};
+    double **const part[] = {&j->first.weight, &j->own,   &j->second.weight, &j->first.norm,
+                             &j->second.norm,  &j->there, &j->here};
     int64_t at = 0;
     for (int i = 0; i < (int)(sizeof size / sizeof size[0]); i++) {
         *part[i] = workspace ? workspace + at : NULL;
@@ -88,7 +70,7 @@ static int64_t carve(const alm_op_args *a, float *workspace, int threads, job *j
 size_t ALM_SIMD_NAME(alm_edge_conv_workspace)(const alm_op_args *a, const alm_device *device)
 {
     job j;
-    return (size_t)carve(a, NULL, device->threads, &j) * sizeof(float);
+    return (size_t)carve(a, NULL, device->threads, &j) * sizeof(double);
 }
 
 /* Offsets of gathers are 32 bits wide. */
@@ -99,15 +81,16 @@ bool ALM_SIMD_NAME(alm_edge_conv_accepts)(const alm_op_args *a)
 }
 
 /* Rows of a weight [rows, 2·channels] apart: the left half, and the right half minus the left. */
-static void split(const alm_tensor *weight, int64_t channels, float *left, float *rest)
+static void split(const alm_tensor *weight, int64_t channels, double *left, double *rest)
 {
     const bool bf16 = weight->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t r = 0; r < weight->desc.dim[0]; r++) {
         for (int64_t c = 0; c < channels; c++) {
             const int64_t at = r * 2 * channels + c;
-            left[r * channels + c] = alm_weight_at(bf16, weight->data, at);
+            const double of_difference = (double)alm_weight_at(bf16, weight->data, at);
+            left[r * channels + c] = of_difference;
             rest[r * channels + c] =
-                alm_weight_at(bf16, weight->data, at + channels) - left[r * channels + c];
+                (double)alm_weight_at(bf16, weight->data, at + channels) - of_difference;
         }
     }
 }
@@ -123,17 +106,14 @@ static void project(void *context, int64_t block, int thread)
 {
     const job *j = context;
     const int64_t rows = j->first.out + j->first.dirs, size = 3 * j->channels;
-    float *x = j->scratch + thread * j->scratch_size, *y = x + size * W;
+    double *x = j->scratch + thread * j->scratch_size, *y = x + size * W;
     for (int lane = 0; lane < W; lane++) {
-        const float *point = alm_row(const float, &j->a->in[0], point_at(j, block, lane));
-        for (int64_t c = 0; c < size; c++) {
-            x[c * W + lane] = point[c];
-        }
+        vn_load_lane(alm_row(const float, &j->a->in[0], point_at(j, block, lane)), size, lane, x);
     }
     vn_product(j->own, rows, j->channels, x, j->here + block * rows * 3 * W);
     vn_product(j->first.weight, rows, j->channels, x, y);
     for (int lane = 0; lane < W && block * W + lane < j->rows; lane++) {
-        float *to = j->there + (block * W + lane) * rows * 3;
+        double *to = j->there + (block * W + lane) * rows * 3;
         for (int64_t c = 0; c < rows * 3; c++) {
             to[c] = y[c * W + lane];
         }
@@ -147,10 +127,10 @@ static void convolve(void *context, int64_t block, int thread)
     const layer *first = &j->first, *second = &j->second;
     const int64_t n1 = 3 * (first->out + first->dirs), n2 = 3 * (second->out + second->dirs);
     const int64_t last = 3 * (second->out ? second->out : first->out);
-    const float *here = j->here + block * n1 * W;
-    float *y1 = j->scratch + thread * j->scratch_size, *y2 = y1 + n1 * W, *sum = y2 + n2 * W;
+    const double *here = j->here + block * n1 * W;
+    double *y1 = j->scratch + thread * j->scratch_size, *y2 = y1 + n1 * W, *sum = y2 + n2 * W;
     for (int64_t c = 0; c < last * W; c++) {
-        sum[c] = 0.0f;
+        sum[c] = 0.0;
     }
     for (int64_t t = 0; t < j->k; t++) {
         int32_t offset[W];
@@ -159,10 +139,10 @@ static void convolve(void *context, int64_t block, int thread)
             offset[lane] = alm_row(const int32_t, &j->a->in[1], row)[t] * (int32_t)n1;
         }
         for (int64_t c = 0; c < n1; c++) {
-            alm_vf_store(y1 + c * W, gather(j->there + c, offset) + alm_vf_load(here + c * W));
+            vn_store(y1 + c * W, vn_gather(j->there + c, offset) + vn_load(here + c * W));
         }
-        const float *d1 = y1 + 3 * first->out * W, *d2 = y2 + 3 * second->out * W;
-        const alm_vf scale = vn_scale(y1, first->out);
+        const double *d1 = y1 + 3 * first->out * W, *d2 = y2 + 3 * second->out * W;
+        const vn_vd scale = vn_scale(y1, first->out);
         if (!second->out) {
             vn_bend(y1, d1, first->dirs == 1, first->norm, scale, first->out, true, sum);
             continue;
@@ -173,9 +153,9 @@ static void convolve(void *context, int64_t block, int thread)
                 true, sum);
     }
     for (int lane = 0; lane < W && block * W + lane < j->rows; lane++) {
-        float *out = alm_row(float, &j->a->out[0], block *W + lane);
+        float *out = alm_row(float, &j->a->out[0], point_at(j, block, lane));
         for (int64_t c = 0; c < last; c++) {
-            out[c] = sum[c * W + lane] / (float)j->k;
+            out[c] = (float)(sum[c * W + lane] / (double)j->k);
         }
     }
 }

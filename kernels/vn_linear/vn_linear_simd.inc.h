@@ -7,9 +7,9 @@
 typedef struct job {
     const alm_op_args *a;
     int64_t in, out, dirs; /* channels; rows of dir */
-    float *weight;         /* feat [out, in], dir [dirs, in], behind each other */
-    float *norm;           /* [out] */
-    float *scratch;        /* [threads]: x [in][3][W], p [out][3][W], d [dirs][3][W] */
+    double *weight;        /* feat [out, in], dir [dirs, in], behind each other */
+    double *norm;          /* [out] */
+    double *scratch;       /* [threads]: x [in][3][W], p [out][3][W], d [dirs][3][W] */
 } job;
 
 static int64_t scratch_size(int64_t in, int64_t out, int64_t dirs)
@@ -22,18 +22,15 @@ size_t ALM_SIMD_NAME(alm_vn_linear_workspace)(const alm_op_args *a, const alm_de
     const int64_t out = a->in[0].desc.dim[0], in = a->in[0].desc.dim[1];
     const int64_t dirs = a->in[2].desc.dim[0];
     return (size_t)(device->threads * scratch_size(in, out, dirs) + (out + dirs) * in + out) *
-           sizeof(float);
+           sizeof(double);
 }
 
 /* Row `row` of all parts into lane `lane` of x [in][3][W]. */
-static void load_lane(const job *j, int64_t row, int lane, float *x)
+static void load_lane(const job *j, int64_t row, int lane, double *x)
 {
     for (int i = 3; i < j->a->n_in; i++) {
-        const float *part = alm_row(const float, &j->a->in[i], row);
         const int64_t n = 3 * j->a->in[i].desc.dim[1];
-        for (int64_t c = 0; c < n; c++) {
-            x[c * W + lane] = part[c];
-        }
+        vn_load_lane(alm_row(const float, &j->a->in[i], row), n, lane, x);
         x += n * W;
     }
 }
@@ -43,8 +40,8 @@ static void one_block(void *context, int64_t block, int thread)
 {
     const job *j = context;
     const int64_t rows = alm_rows(&j->a->in[3]), first = block * W;
-    float *x = j->scratch + thread * scratch_size(j->in, j->out, j->dirs);
-    float *p = x + j->in * 3 * W, *d = p + j->out * 3 * W;
+    double *x = j->scratch + thread * scratch_size(j->in, j->out, j->dirs);
+    double *p = x + j->in * 3 * W, *d = p + j->out * 3 * W;
     for (int lane = 0; lane < W; lane++) {
         load_lane(j, first + lane < rows ? first + lane : rows - 1, lane, x);
     }
@@ -54,7 +51,7 @@ static void one_block(void *context, int64_t block, int thread)
     for (int lane = 0; lane < W && first + lane < rows; lane++) {
         float *out = alm_row(float, &j->a->out[0], first + lane);
         for (int64_t c = 0; c < 3 * j->out; c++) {
-            out[c] = p[c * W + lane];
+            out[c] = (float)p[c * W + lane];
         }
     }
 }
