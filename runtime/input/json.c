@@ -101,6 +101,9 @@ alm_status alm_json_key(alm_json *json, bool *more)
         return ALM_OK;
     }
     ALM_TRY(alm_json_string(json));
+    if (memchr(json->text, 0, json->bytes)) {
+        return alm_json_fail(json, "a key holds a NUL");
+    }
     return expect(json, ':');
 }
 
@@ -312,10 +315,10 @@ alm_status alm_json_skip(alm_json *json)
 }
 
 static alm_status add(alm_json *json, alm_tree *tree, int parent, const char *key,
-                      alm_tree_kind kind, const char *text, int *node)
+                      alm_tree_kind kind, const char *text, size_t bytes, int *node)
 {
-    const alm_status status = alm_tree_add(tree, parent, key, key ? strlen(key) : 0, kind, text,
-                                           text ? strlen(text) : 0, node);
+    const alm_status status =
+        alm_tree_add(tree, parent, key, key ? strlen(key) : 0, kind, text, bytes, node);
     return status == ALM_STATUS_MODEL ? alm_json_fail(json, "%s", alm_error_message()) : status;
 }
 
@@ -330,8 +333,8 @@ static alm_status add_number(alm_json *json, alm_tree *tree, int parent, const c
     if (!alm_parse_real(json->text, &real)) {
         return alm_json_fail(json, "the number %.40s is too large", json->text);
     }
-    ALM_TRY(
-        add(json, tree, parent, key, whole ? ALM_TREE_WHOLE : ALM_TREE_REAL, json->text, &node));
+    ALM_TRY(add(json, tree, parent, key, whole ? ALM_TREE_WHOLE : ALM_TREE_REAL, json->text,
+                json->bytes, &node));
     tree->node[node].whole = value;
     tree->node[node].real = real;
     return ALM_OK;
@@ -341,7 +344,7 @@ static alm_status add_map(alm_json *json, alm_tree *tree, int parent, const char
 {
     int node;
     bool more;
-    ALM_TRY(add(json, tree, parent, key, ALM_TREE_MAP, NULL, &node));
+    ALM_TRY(add(json, tree, parent, key, ALM_TREE_MAP, NULL, 0, &node));
     ALM_TRY(alm_json_open(json, '{'));
     for (;;) {
         ALM_TRY(alm_json_key(json, &more));
@@ -361,7 +364,7 @@ static alm_status add_list(alm_json *json, alm_tree *tree, int parent, const cha
 {
     int node;
     bool more;
-    ALM_TRY(add(json, tree, parent, key, ALM_TREE_LIST, NULL, &node));
+    ALM_TRY(add(json, tree, parent, key, ALM_TREE_LIST, NULL, 0, &node));
     ALM_TRY(alm_json_open(json, '['));
     for (;;) {
         ALM_TRY(alm_json_item(json, &more));
@@ -381,16 +384,16 @@ alm_status alm_json_value(alm_json *json, alm_tree *tree, int parent, const char
     case '[': return add_list(json, tree, parent, key);
     case '"':
         ALM_TRY(alm_json_string(json));
-        return add(json, tree, parent, key, ALM_TREE_TEXT, json->text, &node);
+        return add(json, tree, parent, key, ALM_TREE_TEXT, json->text, json->bytes, &node);
     case 't':
     case 'f':
         ALM_TRY(word(json, c == 't' ? "true" : "false"));
-        ALM_TRY(add(json, tree, parent, key, ALM_TREE_BOOL, c == 't' ? "true" : "false", &node));
+        ALM_TRY(add(json, tree, parent, key, ALM_TREE_BOOL, NULL, 0, &node));
         tree->node[node].whole = c == 't';
         return ALM_OK;
     case 'n':
         ALM_TRY(word(json, "null"));
-        return add(json, tree, parent, key, ALM_TREE_NULL, "null", &node);
+        return add(json, tree, parent, key, ALM_TREE_NULL, NULL, 0, &node);
     default: return add_number(json, tree, parent, key);
     }
 }

@@ -41,7 +41,7 @@ alm_status alm_json_key(alm_json *json, bool *more);
 /* *more: whether another element of the array follows; false behind ']'. */
 alm_status alm_json_item(alm_json *json, bool *more);
 
-/* A string into json->text and bytes. */
+/* A string into json->text and bytes; it may hold NUL. */
 alm_status alm_json_string(alm_json *json);
 /* A whole number from least to most. what: for messages. */
 alm_status alm_json_whole(alm_json *json, const char *what, int64_t least, int64_t most,

@@ -23,6 +23,15 @@ alm_status alm_tokenizer_load(const char *base, const char *const *extra, int n_
                               alm_tokenizer **out);
 void alm_tokenizer_free(alm_tokenizer *tokenizer);
 
+/* The same from texts, which are borrowed during the call: a tokenizer.json, or (json NULL) the
+ * three files. */
+typedef struct alm_tokenizer_texts {
+    const char *json, *vocab, *merges, *config;
+    size_t json_bytes, vocab_bytes, merges_bytes, config_bytes;
+} alm_tokenizer_texts;
+alm_status alm_tokenizer_load_texts(const alm_tokenizer_texts *texts, const char *const *extra,
+                                    int n_extra, alm_tokenizer **out);
+
 /* Largest id + 1. */
 int alm_tokenizer_size(const alm_tokenizer *tokenizer);
 

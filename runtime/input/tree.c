@@ -191,15 +191,33 @@ bool alm_parse_real(const char *text, double *out)
     return true;
 }
 
+/* The element of a list whose number is the first `bytes` bytes of the text, or -1. */
+static int element_of(const alm_tree *tree, int list, const char *number, size_t bytes)
+{
+    int index = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (number[i] < '0' || number[i] > '9' || index > ALM_TREE_NODES) {
+            return -1;
+        }
+        index = 10 * index + (number[i] - '0');
+    }
+    int node = bytes ? tree->node[list].first : -1;
+    for (; index > 0 && node >= 0; index--) {
+        node = tree->node[node].next;
+    }
+    return node;
+}
+
 int alm_tree_find(const alm_tree *tree, const char *path)
 {
     int node = tree->nodes ? 0 : -1;
     while (node >= 0 && *path) {
         const size_t bytes = strcspn(path, ".");
-        if (tree->node[node].kind != ALM_TREE_MAP) {
-            return -1;
+        switch (tree->node[node].kind) {
+        case ALM_TREE_MAP: node = child_of(tree, node, path, bytes); break;
+        case ALM_TREE_LIST: node = element_of(tree, node, path, bytes); break;
+        default: return -1;
         }
-        node = child_of(tree, node, path, bytes);
         path += bytes + (path[bytes] == '.');
     }
     return node;
@@ -225,6 +243,7 @@ static const char *show(const alm_tree *tree, int node, char text[SHOWN + 8])
 {
     switch (tree->node[node].kind) {
     case ALM_TREE_NULL: return "null";
+    case ALM_TREE_BOOL: return tree->node[node].whole ? "true" : "false";
     case ALM_TREE_LIST: snprintf(text, SHOWN, "a list of %d", tree->node[node].count); break;
     case ALM_TREE_MAP: return "a map";
     case ALM_TREE_TEXT:

@@ -63,7 +63,7 @@ bool alm_parse_whole(const char *text, int64_t *out);
  * Does not depend on the locale. */
 bool alm_parse_real(const char *text, double *out);
 
-/* The node at "a.b.c", or -1. */
+/* The node at "a.b.0.c" (elements of lists by number), or -1. */
 int alm_tree_find(const alm_tree *tree, const char *path);
 
 /* The scalar's text, a text's included. */
