@@ -37,7 +37,23 @@ static alm_status infer(const alm_op_args *a, alm_desc *out)
     return ALM_OK;
 }
 
+/* The vector kernels number keys with floats. */
+static bool has_few_keys(const alm_op_args *a)
+{
+    return a->in[1].desc.dim[0] <= 1 << 24;
+}
+
 static const alm_kernel kernels[] = {
+    {.name = "attention_f32_avx512",
+     .min_arch = ALM_CPU_AVX512,
+     .accepts = has_few_keys,
+     .workspace = alm_attention_workspace_avx512,
+     .run = alm_attention_f32_avx512},
+    {.name = "attention_f32_avx2",
+     .min_arch = ALM_CPU_AVX2,
+     .accepts = has_few_keys,
+     .workspace = alm_attention_workspace_avx2,
+     .run = alm_attention_f32_avx2},
     {.name = "attention_f32_ref", .run = alm_attention_f32_ref},
     {.name = NULL},
 };

@@ -34,5 +34,9 @@ typedef struct alm_attention_attr {
 } alm_attention_attr;
 
 alm_status alm_attention_f32_ref(const alm_exec *x, const alm_op_args *a);
+alm_status alm_attention_f32_avx2(const alm_exec *x, const alm_op_args *a);
+alm_status alm_attention_f32_avx512(const alm_exec *x, const alm_op_args *a);
+size_t alm_attention_workspace_avx2(const alm_op_args *a, const alm_device *device);
+size_t alm_attention_workspace_avx512(const alm_op_args *a, const alm_device *device);
 
 #endif
