@@ -2,6 +2,7 @@
  *
  * Refused: animations, files that are cut short or damaged.
  */
+#include <errno.h>
 #include <webp/decode.h>
 
 #include "kernels/core/memory.h"
@@ -49,7 +50,11 @@ alm_status almi_webp_decode(const uint8_t *data, size_t bytes, const char *name,
     config.output.u.RGBA.rgba = image.rgb;
     config.output.u.RGBA.stride = 3 * image.width;
     config.output.u.RGBA.size = (size_t)image.width * (size_t)image.height * 3;
+    errno = 0;
     code = WebPDecode(data, bytes, &config);
+    if (code != VP8_STATUS_OK && errno == ENOMEM) {
+        code = VP8_STATUS_OUT_OF_MEMORY; /* libwebp calls some failed allocations a broken file */
+    }
     WebPFreeDecBuffer(&config.output); /* leaves external memory alone */
     if (code != VP8_STATUS_OK) {
         alm_image_free(&image);

@@ -1,8 +1,11 @@
+#define _GNU_SOURCE /* dladdr */
 #include "tests/faults/malloc_probe.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unwind.h>
 
 #include "kernels/core/memory.h"
@@ -40,14 +43,22 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data)
     return ++w->depth < PATH_DEPTH ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-/* Whether this allocation is to fail. */
-static bool enter(void)
+static const char *spared;
+
+static bool is_spared(const void *caller)
+{
+    Dl_info about;
+    return spared && dladdr(caller, &about) != 0 && strstr(about.dli_fname, spared);
+}
+
+/* Whether this allocation, of the code at `caller`, is to fail. */
+static bool enter(const void *caller)
 {
     static _Thread_local bool inside;
     if (alm_guard_is_up()) {
         alm_guard_violate();
     }
-    if (!atomic_load_explicit(&counting, memory_order_relaxed) || inside) {
+    if (!atomic_load_explicit(&counting, memory_order_relaxed) || inside || is_spared(caller)) {
         return false;
     }
     const int64_t number = atomic_fetch_add(&calls, 1);
@@ -93,17 +104,17 @@ static void lost(void *block)
 
 PROBE_EXPORT void *malloc(size_t bytes)
 {
-    return enter() ? NULL : gained(__libc_malloc(bytes));
+    return enter(__builtin_return_address(0)) ? NULL : gained(__libc_malloc(bytes));
 }
 
 PROBE_EXPORT void *calloc(size_t count, size_t size)
 {
-    return enter() ? NULL : gained(__libc_calloc(count, size));
+    return enter(__builtin_return_address(0)) ? NULL : gained(__libc_calloc(count, size));
 }
 
 PROBE_EXPORT void *realloc(void *block, size_t bytes)
 {
-    if (enter()) {
+    if (enter(__builtin_return_address(0))) {
         return NULL;
     }
     lost(block);
@@ -118,24 +129,29 @@ PROBE_EXPORT void free(void *block)
     __libc_free(block);
 }
 
+static void *aligned(const void *caller, size_t alignment, size_t bytes)
+{
+    return enter(caller) ? NULL : gained(__libc_memalign(alignment, bytes));
+}
+
 PROBE_EXPORT void *memalign(size_t alignment, size_t bytes)
 {
-    return enter() ? NULL : gained(__libc_memalign(alignment, bytes));
+    return aligned(__builtin_return_address(0), alignment, bytes);
 }
 
 PROBE_EXPORT void *aligned_alloc(size_t alignment, size_t bytes)
 {
-    return memalign(alignment, bytes);
+    return aligned(__builtin_return_address(0), alignment, bytes);
 }
 
 PROBE_EXPORT void *valloc(size_t bytes)
 {
-    return memalign(4096, bytes);
+    return aligned(__builtin_return_address(0), 4096, bytes);
 }
 
 PROBE_EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
-    void *block = memalign(alignment, bytes);
+    void *block = aligned(__builtin_return_address(0), alignment, bytes);
     if (!block) {
         return ENOMEM;
     }
@@ -171,4 +187,9 @@ void probe_paths(uint64_t *hash, int64_t capacity)
 {
     path_hash = hash;
     path_capacity = capacity;
+}
+
+void probe_spare(const char *library)
+{
+    spared = library;
 }

@@ -32,4 +32,8 @@ probe_report probe_end(void);
  * return addresses. NULL: no more. */
 void probe_paths(uint64_t *hash, int64_t capacity);
 
+/* Calls made directly by a library whose file name holds this text do not fail and have no number.
+ * NULL: none. */
+void probe_spare(const char *library);
+
 #endif
