@@ -1,80 +1,80 @@
 #include "runtime/output/safetensors_write.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "runtime/output/buffer.h"
 #include "runtime/output/file_write.h"
 
 /* The values start at a multiple of this, as other writers do: a mapped file is aligned then. */
-enum { HEADER_MULTIPLE = 8 };
+enum { HEADER_MULTIPLE = 8, LENGTH_BYTES = 8 };
 
 struct alm_safetensors_writer {
     alm_file_write *file;
     uint64_t left; /* bytes of values that are still to come */
 };
 
-/* {"dtype": ..., "shape": [...], "data_offsets": [...]}; NULL when memory is out. jansson's _new
- * functions take their value over, also when they fail or when either is NULL. */
-static json_t *describe(const alm_tensor_entry *entry, uint64_t begin, uint64_t end)
+/* , "name": {"dtype": ..., "shape": [...], "data_offsets": [...]} */
+static void describe(alm_buffer *text, const alm_tensor_entry *entry, uint64_t begin, uint64_t end)
 {
-    json_t *tree = json_object(), *shape = json_array(), *range = json_array();
-    int failed = 0;
+    alm_buffer_text(text, ",");
+    alm_buffer_json(text, entry->name, strlen(entry->name));
+    alm_buffer_format(text, ":{\"dtype\":\"%s\",\"shape\":[", alm_dtype_name(entry->desc.dtype));
     for (int i = 0; i < entry->desc.rank; i++) {
-        failed |= json_array_append_new(shape, json_integer(entry->desc.dim[i]));
+        alm_buffer_format(text, i ? ",%lld" : "%lld", (long long)entry->desc.dim[i]);
     }
-    failed |= json_array_append_new(range, json_integer((json_int_t)begin));
-    failed |= json_array_append_new(range, json_integer((json_int_t)end));
-    failed |= json_object_set_new(tree, "dtype", json_string(alm_dtype_name(entry->desc.dtype)));
-    failed |= json_object_set_new(tree, "shape", shape);
-    failed |= json_object_set_new(tree, "data_offsets", range);
-    if (failed) {
-        json_decref(tree);
-        return NULL;
-    }
-    return tree;
+    alm_buffer_format(text, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin,
+                      (unsigned long long)end);
 }
 
-static alm_status describe_all(const alm_tensor_entry *entries, size_t count, json_t *tree,
-                               uint64_t *values)
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static alm_status check_names(const alm_tensor_entry *entries, size_t count)
+{
+    const char **name;
+    ALM_TRY(alm_alloc(count, sizeof *name, "names of tensors", &name));
+    for (size_t i = 0; i < count; i++) {
+        name[i] = entries[i].name;
+    }
+    alm_status status = ALM_OK;
+    qsort(name, count, sizeof *name, by_text);
+    for (size_t i = 1; status == ALM_OK && i < count; i++) {
+        if (strcmp(name[i - 1], name[i]) == 0) {
+            status = alm_fail(ALM_STATUS_INTERNAL, "tensor %s is to be written twice", name[i]);
+        }
+    }
+    alm_free(name);
+    return status;
+}
+
+/* The length, the header and spaces up to a multiple of eight. */
+static alm_status make_header(const alm_tensor_entry *entries, size_t count, alm_buffer *out,
+                              uint64_t *values)
 {
     uint64_t at = 0;
+    ALM_TRY(check_names(entries, count));
+    alm_buffer_number(out, 0, LENGTH_BYTES);
+    alm_buffer_text(out, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < count; i++) {
         size_t bytes;
         ALM_TRY(alm_desc_bytes(&entries[i].desc, entries[i].name, &bytes));
-        if (json_object_get(tree, entries[i].name)) {
-            return alm_fail(ALM_STATUS_INTERNAL, "tensor %s is to be written twice",
-                            entries[i].name);
-        }
-        json_t *entry = describe(&entries[i], at, at + bytes);
-        if (!entry || json_object_set_new(tree, entries[i].name, entry) != 0) {
-            return alm_fail(ALM_STATUS_MEMORY, "out of memory: header of a safetensors file");
-        }
+        describe(out, &entries[i], at, at + bytes);
         at += bytes;
+    }
+    alm_buffer_text(out, "}");
+    while (out->status == ALM_OK && out->count % HEADER_MULTIPLE) {
+        alm_buffer_text(out, " ");
+    }
+    ALM_TRY(out->status);
+    for (int i = 0; i < LENGTH_BYTES; i++) {
+        out->data[i] = (uint8_t)((uint64_t)(out->count - LENGTH_BYTES) >> 8 * i);
     }
     *values = at;
     return ALM_OK;
-}
-
-static alm_status write_header(alm_file_write *file, json_t *tree)
-{
-    char *text = json_dumps(tree, JSON_COMPACT);
-    if (!text) {
-        return alm_fail(ALM_STATUS_MEMORY, "out of memory: header of a safetensors file");
-    }
-    const size_t bytes = strlen(text);
-    const size_t padding = (HEADER_MULTIPLE - bytes % HEADER_MULTIPLE) % HEADER_MULTIPLE;
-    const uint64_t length = bytes + padding;
-    uint8_t prefix[8];
-    for (int i = 0; i < 8; i++) {
-        prefix[i] = (uint8_t)(length >> 8 * i);
-    }
-    alm_status status = alm_file_write_add(file, prefix, sizeof prefix);
-    status = status != ALM_OK ? status : alm_file_write_add(file, text, bytes);
-    status = status != ALM_OK ? status : alm_file_write_add(file, "        ", padding);
-    free(text); /* jansson's */
-    return status;
 }
 
 alm_status alm_safetensors_begin(const char *path, const alm_tensor_entry *entries, size_t count,
@@ -82,19 +82,12 @@ alm_status alm_safetensors_begin(const char *path, const alm_tensor_entry *entri
 {
     alm_safetensors_writer *writer;
     ALM_TRY(alm_calloc(1, sizeof *writer, "safetensors writer", &writer));
-    json_t *tree = json_object(), *about = json_object();
-    int failed = json_object_set_new(about, "format", json_string("pt"));
-    failed |= json_object_set_new(tree, "__metadata__", about);
-    alm_status status =
-        failed ? alm_fail(ALM_STATUS_MEMORY, "out of memory: header of a safetensors file")
-               : describe_all(entries, count, tree, &writer->left);
-    if (status == ALM_OK) {
-        status = alm_file_write_begin(path, &writer->file);
-    }
-    if (status == ALM_OK) {
-        status = write_header(writer->file, tree);
-    }
-    json_decref(tree);
+    alm_buffer header = {0};
+    alm_status status = make_header(entries, count, &header, &writer->left);
+    status = status != ALM_OK ? status : alm_file_write_begin(path, &writer->file);
+    status =
+        status != ALM_OK ? status : alm_file_write_add(writer->file, header.data, header.count);
+    alm_buffer_free(&header);
     if (status != ALM_OK) {
         alm_safetensors_end(writer);
         return status;

@@ -1,8 +1,8 @@
 /* safetensors files (qwen3vl.md 7), streamed: the header first, then the values in its order.
  *
- * The file appears whole or not at all (file_write.h). Refused: names that are not UTF-8 or hold a
- * NUL cannot come up to here, a name twice is ALM_STATUS_INTERNAL, as is more or less data than the
- * header says; what the system refuses is ALM_STATUS_OUTPUT with the path and the reason.
+ * The file appears whole or not at all (file_write.h). Names are ours, so they are UTF-8.
+ * Refused: a name twice and more or less data than the header says (ALM_STATUS_INTERNAL), what the
+ * system refuses (ALM_STATUS_OUTPUT with the path and the reason).
  */
 #ifndef ALM_RUNTIME_OUTPUT_SAFETENSORS_WRITE_H
 #define ALM_RUNTIME_OUTPUT_SAFETENSORS_WRITE_H

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "kernels/core/memory.h"
+#include "runtime/output/buffer.h"
 #include "runtime/output/file_write.h"
 
 /* Zip records (APPNOTE.TXT 4.3) and where torch puts storages. */
@@ -20,13 +21,6 @@ enum {
     CRC_AT = 14   /* in a local header */
 };
 static const uint64_t largest_u32 = 0xFFFFFFFF;
-
-/* Bytes that grow; the first failure stays. */
-typedef struct buffer {
-    uint8_t *data;
-    size_t count, capacity;
-    alm_status status;
-} buffer;
 
 typedef struct entry {
     char name[96];
@@ -47,46 +41,21 @@ struct alm_torch_writer {
     uint64_t left;       /* bytes that the open storage lacks */
 };
 
-static void put_bytes(buffer *b, const void *data, size_t bytes)
-{
-    if (b->status == ALM_OK) {
-        b->status = alm_reserve(b->count + bytes, 1, "pickle", &b->data, &b->capacity);
-    }
-    if (b->status == ALM_OK) {
-        memcpy(b->data + b->count, data, bytes);
-        b->count += bytes;
-    }
-}
-
-static void put_text(buffer *b, const char *text)
-{
-    put_bytes(b, text, strlen(text));
-}
-
-static void put_number(buffer *b, uint64_t value, int bytes)
-{
-    uint8_t out[8];
-    for (int i = 0; i < bytes; i++) {
-        out[i] = (uint8_t)(value >> 8 * i);
-    }
-    put_bytes(b, out, (size_t)bytes);
-}
-
 /* ---- Pickle ---------------------------------------------------------------------------------- */
 
-static void put_string(buffer *b, const char *text)
+static void put_string(alm_buffer *b, const char *text)
 {
-    put_text(b, "X");
-    put_number(b, strlen(text), 4);
-    put_text(b, text);
+    alm_buffer_text(b, "X");
+    alm_buffer_number(b, strlen(text), 4);
+    alm_buffer_text(b, text);
 }
 
 /* BININT where it fits, else LONG1 of eight bytes. */
-static void put_integer(buffer *b, int64_t value)
+static void put_integer(alm_buffer *b, int64_t value)
 {
     const bool is_short = value >= INT32_MIN && value <= INT32_MAX;
-    put_text(b, is_short ? "J" : "\x8A\x08");
-    put_number(b, (uint64_t)value, is_short ? 4 : 8);
+    alm_buffer_text(b, is_short ? "J" : "\x8A\x08");
+    alm_buffer_number(b, (uint64_t)value, is_short ? 4 : 8);
 }
 
 static const char *storage_type(alm_dtype dtype)
@@ -108,25 +77,25 @@ static const char *storage_type(alm_dtype dtype)
 }
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
-static void put_tensor(buffer *b, const alm_desc *desc, size_t storage)
+static void put_tensor(alm_buffer *b, const alm_desc *desc, size_t storage)
 {
     char key[24];
     snprintf(key, sizeof key, "%zu", storage);
-    put_text(b, "ctorch._utils\n_rebuild_tensor_v2\n((");
+    alm_buffer_text(b, "ctorch._utils\n_rebuild_tensor_v2\n((");
     put_string(b, "storage");
-    put_text(b, "ctorch\n");
-    put_text(b, storage_type(desc->dtype));
-    put_text(b, "\n");
+    alm_buffer_text(b, "ctorch\n");
+    alm_buffer_text(b, storage_type(desc->dtype));
+    alm_buffer_text(b, "\n");
     put_string(b, key);
     put_string(b, "cpu");
     put_integer(b, alm_desc_count(desc));
-    put_text(b, "tQ");
+    alm_buffer_text(b, "tQ");
     put_integer(b, 0);
-    put_text(b, "(");
+    alm_buffer_text(b, "(");
     for (int i = 0; i < desc->rank; i++) {
         put_integer(b, desc->dim[i]);
     }
-    put_text(b, "t(");
+    alm_buffer_text(b, "t(");
     for (int i = 0; i < desc->rank; i++) {
         int64_t stride = 1;
         for (int k = i + 1; k < desc->rank; k++) {
@@ -134,44 +103,43 @@ static void put_tensor(buffer *b, const alm_desc *desc, size_t storage)
         }
         put_integer(b, stride);
     }
-    put_text(b, "t\x89"
-                "ccollections\nOrderedDict\n)RtR");
+    alm_buffer_text(b, "t\x89"
+                       "ccollections\nOrderedDict\n)RtR");
 }
 
-static void put_pickle(buffer *b, const alm_torch_writer *w)
+static void put_pickle(alm_buffer *b, const alm_torch_writer *w)
 {
-    put_text(b, "\x80\x02}(");
+    alm_buffer_text(b, "\x80\x02}(");
     put_string(b, "module");
-    put_text(b, "ccollections\nOrderedDict\n)R(");
+    alm_buffer_text(b, "ccollections\nOrderedDict\n)R(");
     for (size_t i = 0; i < w->count; i++) {
         put_string(b, w->tensors[i].name);
         put_tensor(b, &w->tensors[i].desc, w->storage[i]);
     }
-    put_text(b, "u");
+    alm_buffer_text(b, "u");
     put_string(b, "optimizer");
-    put_text(b, "N");
+    alm_buffer_text(b, "N");
     put_string(b, "global_steps");
     put_integer(b, 1);
-    put_text(b, "u.");
+    alm_buffer_text(b, "u.");
 }
 
 /* ---- Zip ------------------------------------------------------------------------------------- */
 
-static alm_status flush(alm_torch_writer *w, buffer *b)
+static alm_status flush(alm_torch_writer *w, alm_buffer *b)
 {
     alm_status status = b->status;
     if (status == ALM_OK) {
         status = alm_file_write_add(w->file, b->data, b->count);
     }
-    alm_free(b->data);
-    *b = (buffer){0};
+    alm_buffer_free(b);
     return status;
 }
 
 /* Writes the local header of an entry; its CRC comes when its data are known. */
 static alm_status open_entry(alm_torch_writer *w, const char *name, uint64_t bytes)
 {
-    buffer b = {0};
+    alm_buffer b = {0};
     ALM_TRY(alm_reserve(w->written_count + 1, sizeof *w->written, "entries of a zip file",
                         &w->written, &w->written_capacity));
     entry *e = &w->written[w->written_count];
@@ -183,27 +151,27 @@ static alm_status open_entry(alm_torch_writer *w, const char *name, uint64_t byt
         LOCAL_BYTES + strlen(e->name) + (is_large ? EXTRA_HEADER + 16 : 0u) + EXTRA_HEADER;
     const size_t padding =
         (STORAGE_MULTIPLE - (e->at + fixed) % STORAGE_MULTIPLE) % STORAGE_MULTIPLE;
-    put_text(&b, "PK\3\4");
-    put_number(&b, VERSION, 2);
-    put_number(&b, 0, 2); /* flags */
-    put_number(&b, 0, 2); /* stored */
-    put_number(&b, 0, 4); /* time, date: the same file every time */
-    put_number(&b, 0, 4); /* CRC */
-    put_number(&b, is_large ? largest_u32 : bytes, 4);
-    put_number(&b, is_large ? largest_u32 : bytes, 4);
-    put_number(&b, strlen(e->name), 2);
-    put_number(&b, fixed - LOCAL_BYTES - strlen(e->name) + padding, 2);
-    put_text(&b, e->name);
+    alm_buffer_text(&b, "PK\3\4");
+    alm_buffer_number(&b, VERSION, 2);
+    alm_buffer_number(&b, 0, 2); /* flags */
+    alm_buffer_number(&b, 0, 2); /* stored */
+    alm_buffer_number(&b, 0, 4); /* time, date: the same file every time */
+    alm_buffer_number(&b, 0, 4); /* CRC */
+    alm_buffer_number(&b, is_large ? largest_u32 : bytes, 4);
+    alm_buffer_number(&b, is_large ? largest_u32 : bytes, 4);
+    alm_buffer_number(&b, strlen(e->name), 2);
+    alm_buffer_number(&b, fixed - LOCAL_BYTES - strlen(e->name) + padding, 2);
+    alm_buffer_text(&b, e->name);
     if (is_large) {
-        put_number(&b, EXTRA_ZIP64, 2);
-        put_number(&b, 16, 2);
-        put_number(&b, bytes, 8);
-        put_number(&b, bytes, 8);
+        alm_buffer_number(&b, EXTRA_ZIP64, 2);
+        alm_buffer_number(&b, 16, 2);
+        alm_buffer_number(&b, bytes, 8);
+        alm_buffer_number(&b, bytes, 8);
     }
-    put_number(&b, EXTRA_PADDING, 2);
-    put_number(&b, padding, 2);
+    alm_buffer_number(&b, EXTRA_PADDING, 2);
+    alm_buffer_number(&b, padding, 2);
     for (size_t i = 0; i < padding; i++) {
-        put_text(&b, "Z");
+        alm_buffer_text(&b, "Z");
     }
     ALM_TRY(flush(w, &b));
     w->written_count++;
@@ -234,69 +202,69 @@ static alm_status write_entry(alm_torch_writer *w, const char *name, const void 
     return close_entry(w);
 }
 
-static void put_central(buffer *b, const entry *e)
+static void put_central(alm_buffer *b, const entry *e)
 {
     const bool is_large = e->bytes >= largest_u32, is_far = e->at >= largest_u32;
     const uint64_t wide = (is_large ? 16u : 0u) + (is_far ? 8u : 0u);
-    put_text(b, "PK\1\2");
-    put_number(b, VERSION, 2);
-    put_number(b, VERSION, 2);
-    put_number(b, 0, 2); /* flags */
-    put_number(b, 0, 2); /* stored */
-    put_number(b, 0, 4); /* time, date */
-    put_number(b, e->crc, 4);
-    put_number(b, is_large ? largest_u32 : e->bytes, 4);
-    put_number(b, is_large ? largest_u32 : e->bytes, 4);
-    put_number(b, strlen(e->name), 2);
-    put_number(b, wide ? EXTRA_HEADER + wide : 0, 2);
-    put_number(b, 0, 2); /* comment */
-    put_number(b, 0, 2); /* disk */
-    put_number(b, 0, 2); /* internal attributes */
-    put_number(b, 0, 4); /* external attributes */
-    put_number(b, is_far ? largest_u32 : e->at, 4);
-    put_text(b, e->name);
+    alm_buffer_text(b, "PK\1\2");
+    alm_buffer_number(b, VERSION, 2);
+    alm_buffer_number(b, VERSION, 2);
+    alm_buffer_number(b, 0, 2); /* flags */
+    alm_buffer_number(b, 0, 2); /* stored */
+    alm_buffer_number(b, 0, 4); /* time, date */
+    alm_buffer_number(b, e->crc, 4);
+    alm_buffer_number(b, is_large ? largest_u32 : e->bytes, 4);
+    alm_buffer_number(b, is_large ? largest_u32 : e->bytes, 4);
+    alm_buffer_number(b, strlen(e->name), 2);
+    alm_buffer_number(b, wide ? EXTRA_HEADER + wide : 0, 2);
+    alm_buffer_number(b, 0, 2); /* comment */
+    alm_buffer_number(b, 0, 2); /* disk */
+    alm_buffer_number(b, 0, 2); /* internal attributes */
+    alm_buffer_number(b, 0, 4); /* external attributes */
+    alm_buffer_number(b, is_far ? largest_u32 : e->at, 4);
+    alm_buffer_text(b, e->name);
     if (wide) {
-        put_number(b, EXTRA_ZIP64, 2);
-        put_number(b, wide, 2);
+        alm_buffer_number(b, EXTRA_ZIP64, 2);
+        alm_buffer_number(b, wide, 2);
     }
     if (is_large) {
-        put_number(b, e->bytes, 8);
-        put_number(b, e->bytes, 8);
+        alm_buffer_number(b, e->bytes, 8);
+        alm_buffer_number(b, e->bytes, 8);
     }
     if (is_far) {
-        put_number(b, e->at, 8);
+        alm_buffer_number(b, e->at, 8);
     }
 }
 
 /* The zip64 records are always there, as in torch's own files. */
 static alm_status write_directory(alm_torch_writer *w)
 {
-    buffer b = {0};
+    alm_buffer b = {0};
     const uint64_t begin = alm_file_write_size(w->file), count = w->written_count;
     for (size_t i = 0; i < w->written_count; i++) {
         put_central(&b, &w->written[i]);
     }
     const uint64_t bytes = b.count;
-    put_text(&b, "PK\6\6");
-    put_number(&b, 44, 8); /* bytes that follow */
-    put_number(&b, VERSION, 2);
-    put_number(&b, VERSION, 2);
-    put_number(&b, 0, 8); /* disks */
-    put_number(&b, count, 8);
-    put_number(&b, count, 8);
-    put_number(&b, bytes, 8);
-    put_number(&b, begin, 8);
-    put_text(&b, "PK\6\7");
-    put_number(&b, 0, 4); /* disk */
-    put_number(&b, begin + bytes, 8);
-    put_number(&b, 1, 4); /* disks */
-    put_text(&b, "PK\5\6");
-    put_number(&b, 0, 4); /* disks */
-    put_number(&b, count > 0xFFFF ? 0xFFFF : count, 2);
-    put_number(&b, count > 0xFFFF ? 0xFFFF : count, 2);
-    put_number(&b, bytes > largest_u32 ? largest_u32 : bytes, 4);
-    put_number(&b, begin > largest_u32 ? largest_u32 : begin, 4);
-    put_number(&b, 0, 2); /* comment */
+    alm_buffer_text(&b, "PK\6\6");
+    alm_buffer_number(&b, 44, 8); /* bytes that follow */
+    alm_buffer_number(&b, VERSION, 2);
+    alm_buffer_number(&b, VERSION, 2);
+    alm_buffer_number(&b, 0, 8); /* disks */
+    alm_buffer_number(&b, count, 8);
+    alm_buffer_number(&b, count, 8);
+    alm_buffer_number(&b, bytes, 8);
+    alm_buffer_number(&b, begin, 8);
+    alm_buffer_text(&b, "PK\6\7");
+    alm_buffer_number(&b, 0, 4); /* disk */
+    alm_buffer_number(&b, begin + bytes, 8);
+    alm_buffer_number(&b, 1, 4); /* disks */
+    alm_buffer_text(&b, "PK\5\6");
+    alm_buffer_number(&b, 0, 4); /* disks */
+    alm_buffer_number(&b, count > 0xFFFF ? 0xFFFF : count, 2);
+    alm_buffer_number(&b, count > 0xFFFF ? 0xFFFF : count, 2);
+    alm_buffer_number(&b, bytes > largest_u32 ? largest_u32 : bytes, 4);
+    alm_buffer_number(&b, begin > largest_u32 ? largest_u32 : begin, 4);
+    alm_buffer_number(&b, 0, 2); /* comment */
     return flush(w, &b);
 }
 
@@ -334,7 +302,7 @@ static void name_root(alm_torch_writer *w, const char *path)
 
 static alm_status start(alm_torch_writer *w, const char *path)
 {
-    buffer pickle = {0};
+    alm_buffer pickle = {0};
     ALM_TRY(number_storages(w));
     ALM_TRY(alm_file_write_begin(path, &w->file));
     put_pickle(&pickle, w);
@@ -342,7 +310,7 @@ static alm_status start(alm_torch_writer *w, const char *path)
     if (status == ALM_OK) {
         status = write_entry(w, "data.pkl", pickle.data, pickle.count);
     }
-    alm_free(pickle.data);
+    alm_buffer_free(&pickle);
     ALM_TRY(status);
     return write_entry(w, "byteorder", "little", 6);
 }
