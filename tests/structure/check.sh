@@ -42,10 +42,11 @@ includes graph '(graph|kernels)/'
 includes runtime '(runtime|graph|kernels)/'
 includes tools '(runtime/assemlm\.h"|tools/)'
 
-# The environment is read in one place, and libraries neither print nor end the process. (A call has no blank before
-# its parenthesis: clang-format sees to that.)
-files kernels graph runtime tools | grep -v '^kernels/core/env\.c$' |
-    xargs -r grep -nE '(^|[^A-Za-z0-9_])(secure_)?getenv *\(' /dev/null | report 'getenv outside kernels/core/env.c' || true
+# The library reads the environment in one place, the program in another (its options' twins), and libraries neither
+# print nor end the process. (A call has no blank before its parenthesis: clang-format sees to that.)
+files kernels graph runtime tools | grep -v -e '^kernels/core/env\.c$' -e '^tools/cli\.c$' |
+    xargs -r grep -nE '(^|[^A-Za-z0-9_])(secure_)?getenv *\(' /dev/null |
+    report 'getenv outside kernels/core/env.c and tools/cli.c' || true
 never 'libraries neither print nor exit' \
     '(^|[^A-Za-z0-9_])((printf|vprintf|puts|putchar|perror|abort|_?exit|assert)\(|f(printf|puts)\([^"]*std(out|err))' \
     kernels graph runtime
