@@ -5,6 +5,7 @@
 #ifndef ALM_RUNTIME_INPUT_PROMPT_H
 #define ALM_RUNTIME_INPUT_PROMPT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/input/config.h"
@@ -28,6 +29,10 @@ typedef struct alm_prompt {
  * last one is the settings' query_token. */
 enum { ALM_EXTRA_TOKENS = 4 };
 void alm_prompt_extra_tokens(const alm_settings *settings, const char *tokens[ALM_EXTRA_TOKENS]);
+
+/* Whether the tokenizer holds every token that a prompt is made of, under the ids that config.json
+ * gives them: once after loading. Error: ALM_STATUS_MODEL. */
+alm_status alm_prompt_check(const alm_settings *settings, const alm_tokenizer *tokenizer);
 
 /* category: UTF-8, `bytes` long, always plain text. Errors: ALM_STATUS_SAMPLE, with param
  * "category" or "manual": not UTF-8, too long (the text says what the pages, the points and the

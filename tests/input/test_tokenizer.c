@@ -150,6 +150,7 @@ static void check_case(const alm_tokenizer *t, const alm_splitter *s, const char
     char *text = NULL;
     size_t bytes = 0;
     alm_json_begin(&json, tree.file, line, length);
+    json.nul_allowed = true;
     if (read_case(&json, &tree, &text, &bytes) == ALM_OK && text) {
         check_ids(t, &tree, text, bytes, "ids", true);
         check_ids(t, &tree, text, bytes, "plain", false);
