@@ -412,6 +412,7 @@ static alm_status read_ascii(reader *r, const element *e)
 
 static alm_status read_body(reader *r)
 {
+    r->line++; /* the header counts a line when it is taken, the body when it ends */
     for (size_t i = 0; i < r->elements; i++) {
         const element *e = &r->element[i];
         if (e->is_vertex) {
