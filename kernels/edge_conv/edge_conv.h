@@ -3,7 +3,7 @@
  * Nothing of size N·k is stored.
  *
  * in 0   x      F32 [N, C, 3]
- * in 1   index  I32 [N, k], k >= 1, each in [0, N)
+ * in 1   index  I32 [N, k], k >= 1, each in [0, N): refused when it runs otherwise
  * in 2   feat1  weight [C1, 2C]      in 3  norm1  weight [C1]      in 4  dir1  weight [C1 or 1, 2C]
  * in 5   feat2  weight [C2, C1]      in 6  norm2  weight [C2]      in 7  dir2  weight [C2 or 1, C1]
  *        all three optional

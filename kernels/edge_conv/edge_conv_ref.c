@@ -1,5 +1,6 @@
 /* edge_conv as specified: edge by edge, in double. */
 #include "kernels/edge_conv/edge_conv.h"
+#include "kernels/knn/knn.h"
 
 #include "kernels/vn_linear/vn_linear.h"
 
@@ -21,6 +22,7 @@ alm_status alm_edge_conv_f32_ref(const alm_exec *exec, const alm_op_args *a)
     const alm_vn_layer first = alm_vn_layer_at(a, 2);
     const alm_vn_layer second = two ? alm_vn_layer_at(a, 5) : first;
     const int64_t middle = 3 * first.feat->desc.dim[0], last = 3 * second.feat->desc.dim[0];
+    ALM_TRY(alm_knn_index_check("edge_conv", index, alm_rows(x), alm_rows(x)));
     double *edge = a->workspace, *y1 = edge + 2 * size, *y2 = y1 + middle, *sum = y2 + last;
     for (int64_t i = 0; i < alm_rows(x); i++) {
         const float *here = alm_row(const float, x, i);

@@ -9,6 +9,7 @@
  * on the W edges at once.
  */
 #include "kernels/edge_conv/edge_conv.h"
+#include "kernels/knn/knn.h"
 #include "kernels/vn_linear/vn_simd.inc.h"
 
 /* One layer with its weights widened. */
@@ -163,6 +164,8 @@ static void convolve(void *context, int64_t block, int thread)
 alm_status ALM_SIMD_NAME(alm_edge_conv_f32)(const alm_exec *exec, const alm_op_args *a)
 {
     job j;
+    const int64_t points = alm_rows(&a->in[0]);
+    ALM_TRY(alm_knn_index_check("edge_conv", &a->in[1], points, points));
     carve(a, a->workspace, alm_pool_threads(exec->pool), &j);
     split(&a->in[2], j.channels, j.first.weight, j.own);
     split(&a->in[4], j.channels, j.first.weight + j.first.out * j.channels,

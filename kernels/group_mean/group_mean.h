@@ -1,7 +1,7 @@
 /* Mean of the features of each patch (assemlm2.md 2), summed in double in the order of the index.
  *
  * in 0   x      F32 [N, ...]
- * in 1   index  I32 [P, k], k >= 1, each in [0, N)
+ * in 1   index  I32 [P, k], k >= 1, each in [0, N): refused when it runs otherwise
  * out 0  f32 [P, ...]
  */
 #ifndef ALM_KERNELS_GROUP_MEAN_H

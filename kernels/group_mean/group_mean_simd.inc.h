@@ -3,6 +3,7 @@
  */
 #include "kernels/core/simd.h"
 #include "kernels/group_mean/group_mean.h"
+#include "kernels/knn/knn.h"
 
 static void one_group(void *context, int64_t group, int thread)
 {
@@ -24,6 +25,8 @@ static void one_group(void *context, int64_t group, int thread)
 
 alm_status ALM_SIMD_NAME(alm_group_mean_f32)(const alm_exec *exec, const alm_op_args *a)
 {
-    alm_parallel_for(exec->pool, alm_rows(&a->in[1]), one_group, (void *)a);
+    const int64_t groups = alm_rows(&a->in[1]);
+    ALM_TRY(alm_knn_index_check("group_mean", &a->in[1], groups, alm_rows(&a->in[0])));
+    alm_parallel_for(exec->pool, groups, one_group, (void *)a);
     return ALM_OK;
 }

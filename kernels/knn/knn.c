@@ -2,6 +2,21 @@
  * an i32 can number. */
 #include "kernels/knn/knn.h"
 
+alm_status alm_knn_index_check(const char *op, const alm_tensor *index, int64_t rows,
+                               int64_t points)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const int32_t *row = alm_row(const int32_t, index, r);
+        for (int64_t t = 0; t < index->desc.dim[1]; t++) {
+            if (row[t] < 0 || row[t] >= points) {
+                return alm_fail(ALM_STATUS_INTERNAL, "%s: row %lld of index wants row %d of %lld",
+                                op, (long long)r, row[t], (long long)points);
+            }
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_status check(const alm_op_args *a)
 {
     const alm_knn_attr *attr = a->attr;

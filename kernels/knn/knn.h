@@ -17,6 +17,11 @@ typedef struct alm_knn_attr {
     int k; /* 1 <= k <= N */
 } alm_knn_attr;
 
+/* For operations that read such a table: refuses (ALM_STATUS_INTERNAL) one whose first `rows` rows
+ * hold a point that is not in [0, points). */
+alm_status alm_knn_index_check(const char *op, const alm_tensor *index, int64_t rows,
+                               int64_t points);
+
 alm_status alm_knn_f32_ref(const alm_exec *x, const alm_op_args *a);
 size_t alm_knn_workspace_ref(const alm_op_args *a, const alm_device *device);
 

@@ -2,7 +2,7 @@
  * them moves along.
  *
  * in 0   centers  F32 [Q, 3], normalised; row j belongs to the token whose source is
- *                 (ALM_TOKEN_POINT, j)
+ *                 (ALM_TOKEN_POINT, j); one that has no row is refused when it runs
  * in 1   text     I32 [N, 3]: ordinary ids t, h, w, points counted as text
  * in 2   source   I32 [N, 2] as in token_embed
  * out 0  i32 [N, 3]: a point: round((c + 1)/2·(grid - 1)), halves to even, clamped to 0 … grid - 1,

@@ -10,6 +10,20 @@ static bool is_point(const alm_op_args *a, int64_t token)
     return alm_row(const int32_t, &a->in[2], token)[0] == ALM_TOKEN_POINT;
 }
 
+static alm_status check_source(const alm_op_args *a, int64_t tokens)
+{
+    const int64_t centers = alm_rows(&a->in[0]);
+    for (int64_t i = 0; i < tokens; i++) {
+        const int32_t row = alm_row(const int32_t, &a->in[2], i)[1];
+        if (is_point(a, i) && (row < 0 || row >= centers)) {
+            return alm_fail(ALM_STATUS_INTERNAL,
+                            "point_positions: token %lld wants centre %d of %lld", (long long)i,
+                            row, (long long)centers);
+        }
+    }
+    return ALM_OK;
+}
+
 /* Cell of a coordinate in [-1, 1]; halves to even, as rint rounds. NaN gives 0. */
 static int32_t cell_of(float c, int grid)
 {
@@ -44,6 +58,7 @@ alm_status alm_point_positions_i32_ref(const alm_exec *exec, const alm_op_args *
     const alm_tensor *text = &a->in[1];
     const int64_t n = alm_rows(text);
     int64_t i = 0;
+    ALM_TRY(check_source(a, n));
     for (; i < n && !is_point(a, i); i++) {
         for (int axis = 0; axis < 3; axis++) {
             alm_row(int32_t, &a->out[0], i)[axis] = alm_row(const int32_t, text, i)[axis];
