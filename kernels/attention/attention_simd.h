@@ -14,9 +14,10 @@
  * the last operation adds +0.) Hidden keys and values must be finite, as 0·∞ is not 0.
  */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/attention/attention.h"
-#include "kernels/core/simd_math.h"
+#include "kernels/core/simd.h"
 
 enum {
     KEYS = 64,   /* of a tile */
@@ -46,10 +47,12 @@ typedef struct tile_rule {
 
 /* What a task needs of its own. */
 typedef struct scratch {
-    float *q;     /* [GROUPS, head_dim, GROUP], scaled */
-    float *sum;   /* [GROUPS, GROUP, padded head_dim]: of weighted values */
-    float *total; /* [GROUPS, GROUP, W]: of weights, in W parts */
-    float *top;   /* [GROUPS, W]: the running maximum of each row */
+    float *q;      /* [GROUPS, head_dim, GROUP], scaled so that weights are powers of 2 */
+    float *sum;    /* [GROUPS, GROUP, padded head_dim]: of weighted values */
+    float *total;  /* [GROUPS, GROUP, W]: of weights, in W parts */
+    float *top;    /* [GROUPS, W]: the running maximum of each row */
+    float *weight; /* [GROUPS, GROUP, KEYS]: scores, then weights, of a tile */
+    float *factor; /* [GROUPS, W]: of the sums so far */
 } scratch;
 
 typedef struct layout {
@@ -78,11 +81,15 @@ static size_t carve_scratch(int64_t d, int64_t padded, char *base, scratch *s)
     const size_t sum = take(&at, (size_t)(QUERIES * padded), sizeof *s->sum);
     const size_t total = take(&at, QUERIES * W, sizeof *s->total);
     const size_t top = take(&at, GROUPS * W, sizeof *s->top);
+    const size_t weight = take(&at, QUERIES * KEYS, sizeof *s->weight);
+    const size_t factor = take(&at, GROUPS * W, sizeof *s->factor);
     if (s) {
         s->q = (float *)(void *)(base + q);
         s->sum = (float *)(void *)(base + sum);
         s->total = (float *)(void *)(base + total);
         s->top = (float *)(void *)(base + top);
+        s->weight = (float *)(void *)(base + weight);
+        s->factor = (float *)(void *)(base + factor);
     }
     return at;
 }
@@ -148,34 +155,45 @@ static void pack_rule(const layout *l, int64_t tile)
     }
 }
 
-/* Keys past those in use and channels past head_dim become zero. */
-static void pack_tile(const layout *l, int64_t head, int64_t tile)
+/* One head of STRIP keys from key `first` of a tile on: k[d, KEYS] and v[KEYS, padded]. Keys past
+ * those in use and channels past head_dim become zero. */
+enum { STRIP = 16 };
+
+static void pack_strip(const layout *l, int64_t head, int64_t tile, int64_t first)
 {
     const int64_t d = l->d, at = head * l->tiles + tile;
     float *k = l->k + at * d * KEYS, *v = l->v + at * l->padded * KEYS;
-    for (int64_t j = 0; j < KEYS; j++) {
+    for (int64_t j = first; j < first + STRIP; j++) {
         const int64_t key = tile * KEYS + j;
-        const bool in_use = key < l->keys;
-        const float *from_k = in_use ? alm_row(const float, &l->a->in[1], key) + head * d : NULL;
-        const float *from_v = in_use ? alm_row(const float, &l->a->in[2], key) + head * d : NULL;
+        float *to_v = v + j * l->padded;
+        if (key >= l->keys) {
+            for (int64_t c = 0; c < d; c++) {
+                k[c * KEYS + j] = 0;
+            }
+            memset(to_v, 0, (size_t)l->padded * sizeof *to_v);
+            continue;
+        }
+        const float *from_k = alm_row(const float, &l->a->in[1], key) + head * d;
+        const float *from_v = alm_row(const float, &l->a->in[2], key) + head * d;
         for (int64_t c = 0; c < d; c++) {
-            k[c * KEYS + j] = in_use ? from_k[c] : 0;
+            k[c * KEYS + j] = from_k[c];
         }
-        for (int64_t c = 0; c < l->padded; c++) {
-            v[j * l->padded + c] = in_use && c < d ? from_v[c] : 0;
-        }
+        memcpy(to_v, from_v, (size_t)d * sizeof *to_v);
+        memset(to_v + d, 0, (size_t)(l->padded - d) * sizeof *to_v);
     }
 }
 
-static void pack(void *context, int64_t index, int thread)
+/* All heads of a tile, so that rows of keys and values are read from begin to end. */
+static void pack(void *context, int64_t tile, int thread)
 {
     (void)thread;
     const layout *l = context;
-    const int64_t head = index / tiles_in_use(l), tile = index % tiles_in_use(l);
-    if (head == 0) {
-        pack_rule(l, tile);
+    pack_rule(l, tile);
+    for (int64_t first = 0; first < KEYS; first += STRIP) {
+        for (int64_t head = 0; head < l->attr->kv_heads; head++) {
+            pack_strip(l, head, tile, first);
+        }
     }
-    pack_tile(l, head, tile);
 }
 
 /* s[GROUP, KEYS] = q[d, GROUP]ᵀ·k[d, KEYS], each a chain over d. */
@@ -304,6 +322,33 @@ static inline float largest(alm_vf v)
 #endif
 }
 
+/* Vectors whose powers are computed side by side, to fill the latency of each other's steps. */
+enum { SIDE = 4 };
+
+/* x = 2^x for x <= 0, within 2 units in the last place; 1 for 0, 0 for minus infinity, NaN for NaN.
+ * The polynomial is a minimax fit of (2^r - 1)/r on |r| <= 1/2; with rounded coefficients the power
+ * is off by 1.6e-8 of itself. */
+static inline void powers(alm_vf x[SIDE])
+{
+    static const float coefficient[] = {0x1.5f3e52p-10f, 0x1.3b2d4cp-7f, 0x1.c6aee8p-5f,
+                                        0x1.ebfbdcp-3f,  0x1.62e430p-1f, 1.0f};
+    alm_vf whole[SIDE], p[SIDE];
+    for (int i = 0; i < SIDE; i++) {
+        x[i] = alm_vf_max(alm_vf_set1(-151.0f), x[i]);
+        whole[i] = alm_vf_round(x[i]);
+        x[i] = x[i] - whole[i];
+        p[i] = alm_vf_set1(0x1.41fbbcp-13f);
+    }
+    for (int step = 0; step < 6; step++) {
+        for (int i = 0; i < SIDE; i++) {
+            p[i] = alm_vf_fma(p[i], x[i], alm_vf_set1(coefficient[step]));
+        }
+    }
+    for (int i = 0; i < SIDE; i++) {
+        x[i] = alm_vf_scale(p[i], whole[i]);
+    }
+}
+
 /* Scores to weights against the new maximum; updates maximum and total, gives the factors of the
  * old sums. */
 static inline void soften(float *s, float *top, float *total, float *alpha)
@@ -322,14 +367,22 @@ static inline void soften(float *s, float *top, float *total, float *alpha)
     const alm_vf old = alm_vf_load(top), now = alm_vf_max(old, alm_vf_load(next));
     alm_vf_store(top, now);
     alm_vf_store(next, now);
-    alm_vf_store(alpha, alm_vf_exp(old - now));
+    alm_vf change[SIDE] = {old - now, old - now, old - now, old - now}; /* one, to the compiler */
+    powers(change);
+    alm_vf_store(alpha, change[0]);
     for (int r = 0; r < GROUP; r++) {
         const alm_vf by = alm_vf_set1(next[r]);
         alm_vf sum = alm_vf_load(total + r * W) * alm_vf_set1(alpha[r]);
-        for (int j = 0; j < KEYS; j += W) {
-            const alm_vf weight = alm_vf_exp(alm_vf_load(s + r * KEYS + j) - by);
-            alm_vf_store(s + r * KEYS + j, weight);
-            sum += weight;
+        for (int j = 0; j < KEYS; j += SIDE * W) {
+            alm_vf weight[SIDE];
+            for (int i = 0; i < SIDE; i++) {
+                weight[i] = alm_vf_load(s + r * KEYS + j + i * W) - by;
+            }
+            powers(weight);
+            for (int i = 0; i < SIDE; i++) {
+                alm_vf_store(s + r * KEYS + j + i * W, weight[i]);
+            }
+            sum += (weight[0] + weight[1]) + (weight[2] + weight[3]);
         }
         alm_vf_store(total + r * W, sum);
     }
@@ -338,13 +391,20 @@ static inline void soften(float *s, float *top, float *total, float *alpha)
 /* Queries of a task, scaled and interleaved, and their rules. */
 static void load_queries(const layout *l, int64_t head, int64_t first, scratch *s, group_rule *rule)
 {
+    /* Rows lie pages apart: without this each waits for the memory by itself. */
+    for (int64_t i = first; i < first + QUERIES && i < l->queries; i++) {
+        for (int64_t c = 0; c < l->d; c += 16) {
+            __builtin_prefetch(alm_row(const float, &l->a->in[0], i) + head * l->d + c);
+        }
+    }
+    const float scale = l->attr->scale * 0x1.715476p+0f; /* log2 e */
     for (int64_t i = 0; i < QUERIES; i++) {
         const int64_t wanted = first + i, row = wanted < l->queries ? wanted : l->queries - 1;
         const int64_t group = i / GROUP, r = i % GROUP;
         const float *q = alm_row(const float, &l->a->in[0], row) + head * l->d;
         const int32_t *from = alm_row(const int32_t, &l->a->in[3], row);
         for (int64_t c = 0; c < l->d; c++) {
-            s->q[(group * l->d + c) * GROUP + r] = q[c] * l->attr->scale;
+            s->q[(group * l->d + c) * GROUP + r] = q[c] * scale;
         }
         const int64_t begin = from[0] < 0 ? 0 : from[0];
         rule[group].begin[r] = (float)(begin > l->keys ? l->keys : begin);
@@ -378,6 +438,38 @@ static void store_rows(const layout *l, int64_t head, int64_t first, const scrat
     }
 }
 
+/* One key tile for all groups of a task. Each step is done for all groups before the next: keys and
+ * values are in the first-level cache in turn, and the chains of different groups overlap. */
+static void add_tile(const layout *l, const scratch *s, const group_rule *rule, int groups,
+                     int64_t kv_head, int64_t tile)
+{
+    const float *k = l->k + (kv_head * l->tiles + tile) * l->d * KEYS;
+    const float *v = l->v + (kv_head * l->tiles + tile) * l->padded * KEYS;
+    visible seen[GROUPS];
+    for (int g = 0; g < groups; g++) {
+        float *weight = s->weight + g * GROUP * KEYS;
+        seen[g] = classify(&rule[g], &l->rule[tile].info, tile);
+        if (seen[g] != VISIBLE_NONE) {
+            scores(s->q + g * GROUP * l->d, k, l->d, weight);
+        }
+        if (seen[g] == VISIBLE_SOME) {
+            hide(&rule[g], &l->rule[tile], weight);
+        }
+    }
+    for (int g = 0; g < groups; g++) {
+        if (seen[g] != VISIBLE_NONE) {
+            soften(s->weight + g * GROUP * KEYS, s->top + g * W, s->total + g * GROUP * W,
+                   s->factor + g * W);
+        }
+    }
+    for (int g = 0; g < groups; g++) {
+        if (seen[g] != VISIBLE_NONE) {
+            weigh(s->weight + g * GROUP * KEYS, v, l->padded, s->factor + g * W,
+                  s->sum + g * GROUP * l->padded);
+        }
+    }
+}
+
 static void attend(void *context, int64_t index, int thread)
 {
     const layout *l = context;
@@ -388,24 +480,10 @@ static void attend(void *context, int64_t index, int thread)
     const int groups = left >= QUERIES ? GROUPS : (int)((left + GROUP - 1) / GROUP);
     scratch s;
     group_rule rule[GROUPS];
-    float weights[GROUP * KEYS], alpha[W];
     carve_scratch(l->d, l->padded, l->scratch + (size_t)thread * l->scratch_size, &s);
     load_queries(l, head, first, &s, rule);
     for (int64_t tile = 0; tile < tiles_in_use(l); tile++) {
-        const float *k = l->k + (kv_head * l->tiles + tile) * l->d * KEYS;
-        const float *v = l->v + (kv_head * l->tiles + tile) * l->padded * KEYS;
-        for (int g = 0; g < groups; g++) {
-            const visible seen = classify(&rule[g], &l->rule[tile].info, tile);
-            if (seen == VISIBLE_NONE) {
-                continue;
-            }
-            scores(s.q + g * GROUP * l->d, k, l->d, weights);
-            if (seen == VISIBLE_SOME) {
-                hide(&rule[g], &l->rule[tile], weights);
-            }
-            soften(weights, s.top + g * W, s.total + g * GROUP * W, alpha);
-            weigh(weights, v, l->padded, alpha, s.sum + g * GROUP * l->padded);
-        }
+        add_tile(l, &s, rule, groups, kv_head, tile);
     }
     store_rows(l, head, first, &s);
 }
@@ -416,7 +494,7 @@ alm_status ALM_SIMD_NAME(alm_attention_f32)(const alm_exec *x, const alm_op_args
     (void)carve(a, x->pool ? alm_pool_threads(x->pool) : 1, &l);
     l.keys = alm_rows(&a->in[1]);
     l.queries = alm_rows(&a->in[0]);
-    alm_parallel_for(x->pool, l.attr->kv_heads * tiles_in_use(&l), pack, &l);
+    alm_parallel_for(x->pool, tiles_in_use(&l), pack, &l);
     alm_parallel_for(x->pool, l.attr->heads * ((l.queries + QUERIES - 1) / QUERIES), attend, &l);
     return ALM_OK;
 }
