@@ -159,6 +159,12 @@ alm_value alm_build_gather_rows(alm_graph *g, const char *name, alm_value x, alm
     return APPLY(gather_rows, NULL, 0, x, index);
 }
 
+alm_value alm_build_place_rows(alm_graph *g, const char *name, alm_value x, alm_value rows,
+                               alm_value offset)
+{
+    return APPLY(place_rows, NULL, 0, x, rows, offset);
+}
+
 alm_value alm_build_knn(alm_graph *g, const char *name, alm_value query, alm_value points, int k)
 {
     const alm_knn_attr attr = {.k = k};

@@ -68,6 +68,8 @@ alm_value alm_build_token_embed(alm_graph *g, const char *name, alm_value source
 alm_value alm_build_deepstack_add(alm_graph *g, const char *name, alm_value h, alm_value source,
                                   alm_value image, alm_value point);
 alm_value alm_build_gather_rows(alm_graph *g, const char *name, alm_value x, alm_value index);
+alm_value alm_build_place_rows(alm_graph *g, const char *name, alm_value x, alm_value rows,
+                               alm_value offset);
 alm_value alm_build_knn(alm_graph *g, const char *name, alm_value query, alm_value points, int k);
 alm_value alm_build_fps(alm_graph *g, const char *name, alm_value xyz, int count);
 /* second: feat ALM_NONE for one layer only. */

@@ -152,6 +152,11 @@ alm_value alm_graph_input(alm_graph *g, const char *name, alm_desc desc, alm_val
     return append_value(g, name, packed(desc, ALM_STORAGE_INPUT, count));
 }
 
+alm_value alm_graph_state(alm_graph *g, const char *name, alm_desc desc, alm_value count)
+{
+    return append_value(g, name, packed(desc, ALM_STORAGE_STATE, count));
+}
+
 alm_value alm_graph_weight(alm_graph *g, const char *name, int rank, const int64_t *dim)
 {
     if (failed(g)) {
@@ -256,6 +261,16 @@ static alm_status infer(const alm_graph *g, const char *name, const alm_op_def *
 
 enum { MAX_OUTPUTS = 8 };
 
+/* The state that the node changes, or ALM_NONE. */
+static alm_value changed_state(const alm_graph *g, const alm_op_def *op, const alm_value *in,
+                               int n_in)
+{
+    const int which = op->in_place;
+    const alm_value x = which == ALM_NO_INPUT || which >= n_in ? ALM_NONE : in[which];
+    return x != ALM_NONE && g->values[g->values[x].root].storage == ALM_STORAGE_STATE ? x
+                                                                                      : ALM_NONE;
+}
+
 void alm_graph_apply(alm_graph *g, const char *name, const alm_op_def *op, const alm_value *in,
                      int n_in, const void *attr, size_t attr_bytes, alm_value *out)
 {
@@ -277,6 +292,11 @@ void alm_graph_apply(alm_graph *g, const char *name, const alm_op_def *op, const
         alm_value_info info = packed(descs[i], ALM_STORAGE_TEMPORARY,
                                      from == ALM_NONE ? ALM_NONE : g->values[from].count);
         info.producer = g->n_nodes;
+        const alm_value state = i == 0 ? changed_state(g, op, in, n_in) : ALM_NONE;
+        if (state != ALM_NONE) {
+            info.storage = ALM_STORAGE_VIEW;
+            info.root = g->values[state].root;
+        }
         out[i] = append_value(g, i == 0 ? name : alm_graph_text(g, "%s.%d", name, i), info);
     }
     node.out = keep(g, out, (size_t)op->out_count * sizeof *out);

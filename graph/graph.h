@@ -18,6 +18,7 @@ typedef enum alm_storage {
     ALM_STORAGE_INPUT,     /* written by the host before a run */
     ALM_STORAGE_WEIGHT,    /* a tensor of the state file, found by its name */
     ALM_STORAGE_CONSTANT,  /* owned by the graph */
+    ALM_STORAGE_STATE,     /* kept between runs and shared by graphs: the session's memory */
     ALM_STORAGE_TEMPORARY, /* made by a node, placed by the plan */
     ALM_STORAGE_VIEW       /* other shape or columns of another value's buffer */
 } alm_storage;
@@ -76,6 +77,9 @@ alm_value alm_graph_input(alm_graph *graph, const char *name, alm_desc desc, alm
 /* A weight of this shape; another shape in the state file is an error that names both. The dtype is
  * the file's. */
 alm_value alm_graph_weight(alm_graph *graph, const char *name, int rank, const int64_t *dim);
+/* A packed tensor that lives longer than a run. An operation that may run in place on it always
+ * does. */
+alm_value alm_graph_state(alm_graph *graph, const char *name, alm_desc desc, alm_value count);
 /* Copies the packed data. */
 alm_value alm_graph_constant(alm_graph *graph, const char *name, alm_desc desc, const void *data);
 

@@ -121,6 +121,9 @@ static alm_status make_blocks(alm_plan *p, const size_t *workspace_bytes, const 
     for (int n = 0; n < g->n_nodes; n++) {
         for (int i = 0; i < g->nodes[n].n_out; i++) {
             const alm_value v = g->nodes[n].out[i];
+            if (!alm_graph_is_temporary(g, v)) {
+                continue; /* a state, changed in place */
+            }
             const alm_value source = i == 0 ? in_place_source(g, n, last) : ALM_NONE;
             if (source != ALM_NONE) {
                 p->block[v] = p->block[source];

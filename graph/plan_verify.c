@@ -91,6 +91,9 @@ static alm_status execute(ledger *l, const alm_plan *p, int n)
     }
     for (int i = 0; i < node->n_out; i++) {
         const alm_value v = node->out[i];
+        if (!alm_graph_is_temporary(g, v)) {
+            continue;
+        }
         const size_t begin = alm_plan_offset(p, v), bytes = root_bytes(&g->values[v]);
         const int which = node->op->in_place;
         const bool takes = i == 0 && which != ALM_NO_INPUT && which < node->n_in &&
@@ -112,7 +115,7 @@ static alm_status execute(ledger *l, const alm_plan *p, int n)
         }
     }
     for (int i = 0; i < node->n_out; i++) {
-        if (!owns(l, node->out[i])) {
+        if (alm_graph_is_temporary(g, node->out[i]) && !owns(l, node->out[i])) {
             return alm_fail(ALM_STATUS_INTERNAL, "%s: two outputs in one place", node->name);
         }
     }

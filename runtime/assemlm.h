@@ -96,6 +96,8 @@ typedef struct alm_result {
     double raw_translation[3], raw_rotation_6d[6], raw_rotation_matrix[9];
     int64_t fixed_points, moving_points, points_used; /* before and after the resampling */
     int tokens, tokens_used; /* of the prompt; rows that the language model computed */
+    bool manual_reused; /* the pages are those of the sample before: their part was not computed
+                           again */
     int warning_count;
     char warning[ALM_WARNINGS][ALM_WARNING_TEXT];
     int timing_count;
@@ -110,6 +112,10 @@ typedef struct alm_result {
  * After an error the session goes on with the next sample. */
 ALM_API alm_status alm_session_predict(alm_session *session, const alm_sample *sample,
                                        alm_result *result);
+
+/* A session keeps what it computed for the last manual; a sample with the same pages starts there,
+ * with the same bits as alone. This forgets it, for measurements. */
+ALM_API void alm_session_forget_manual(alm_session *session);
 
 /* The next prediction also writes every stage to this safetensors file (names: README, "Debugging a
  * model"). An existing file is refused unless force. NULL: no more. */

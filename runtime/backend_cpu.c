@@ -37,28 +37,38 @@ alm_tensor alm_executor_tensor(const alm_executor *e, alm_value v)
     };
 }
 
-static alm_status place_inputs(alm_executor *e)
+/* Bytes of all values of this storage, each at a multiple of ALM_ALIGNMENT. */
+static alm_status bytes_of(const alm_graph *g, alm_storage storage, size_t *out)
 {
-    const alm_graph *g = e->plan->graph;
     size_t total = 0;
     for (int v = 0; v < g->n_values; v++) {
-        if (g->values[v].storage == ALM_STORAGE_INPUT) {
+        if (g->values[v].storage == storage) {
             size_t bytes;
             ALM_TRY(alm_desc_bytes(&g->values[v].desc, g->values[v].name, &bytes));
-            ALM_TRY(alm_add_size(total, aligned(bytes), "inputs", &total));
+            ALM_TRY(alm_add_size(total, aligned(bytes), g->values[v].name, &total));
         }
     }
-    ALM_TRY(alm_calloc(total, 1, "inputs", &e->io));
-    e->io_bytes = total;
-    size_t at = 0;
+    *out = total;
+    return ALM_OK;
+}
+
+alm_status alm_executor_state_bytes(const alm_graph *graph, size_t *out)
+{
+    return bytes_of(graph, ALM_STORAGE_STATE, out);
+}
+
+/* Gives the values of this storage their places from `memory` on. */
+static void place(alm_executor *e, alm_storage storage, char *memory)
+{
+    const alm_graph *g = e->plan->graph;
     for (int v = 0; v < g->n_values; v++) {
         const alm_value_info *info = &g->values[v];
-        if (info->storage == ALM_STORAGE_INPUT) {
-            e->data[v] = e->io + at;
-            at += aligned((size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype));
+        if (info->storage == storage) {
+            e->data[v] = memory;
+            memory +=
+                aligned((size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype));
         }
     }
-    return ALM_OK;
 }
 
 /* Data of every value; roots come before their views. */
@@ -68,7 +78,8 @@ static alm_status bind_values(alm_executor *e, alm_weight_data *weight, void *co
     for (int v = 0; v < g->n_values; v++) {
         const alm_value_info *info = &g->values[v];
         switch (info->storage) {
-        case ALM_STORAGE_INPUT: break;
+        case ALM_STORAGE_INPUT:
+        case ALM_STORAGE_STATE: break; /* placed already */
         case ALM_STORAGE_WEIGHT: e->data[v] = (void *)(uintptr_t)weight(context, info->name); break;
         case ALM_STORAGE_CONSTANT: e->data[v] = (void *)(uintptr_t)info->constant; break;
         case ALM_STORAGE_TEMPORARY: e->data[v] = e->arena + alm_plan_offset(e->plan, v); break;
@@ -104,7 +115,7 @@ static void bind_nodes(alm_executor *e)
     }
 }
 
-static alm_status prepare(alm_executor *e, alm_weight_data *weight, void *context)
+static alm_status prepare(alm_executor *e, alm_weight_data *weight, void *context, char *state)
 {
     const alm_graph *g = e->plan->graph;
     size_t n_args = 0;
@@ -120,19 +131,22 @@ static alm_status prepare(alm_executor *e, alm_weight_data *weight, void *contex
      * a wish. */
     madvise((void *)(((uintptr_t)e->arena + 4095) / 4096 * 4096),
             e->plan->arena_bytes / 4096 * 4096, MADV_HUGEPAGE);
-    ALM_TRY(place_inputs(e));
+    ALM_TRY(bytes_of(g, ALM_STORAGE_INPUT, &e->io_bytes));
+    ALM_TRY(alm_calloc(e->io_bytes, 1, "inputs", &e->io));
+    place(e, ALM_STORAGE_INPUT, e->io);
+    place(e, ALM_STORAGE_STATE, state);
     ALM_TRY(bind_values(e, weight, context));
     bind_nodes(e);
     return ALM_OK;
 }
 
 alm_status alm_executor_create(const alm_plan *plan, alm_weight_data *weight, void *context,
-                               alm_executor **out)
+                               void *state, alm_executor **out)
 {
     alm_executor *e;
     ALM_TRY(alm_calloc(1, sizeof *e, "executor", &e));
     e->plan = plan;
-    const alm_status status = prepare(e, weight, context);
+    const alm_status status = prepare(e, weight, context, state);
     if (status != ALM_OK) {
         alm_executor_destroy(e);
         return status;

@@ -11,10 +11,14 @@ typedef struct alm_executor alm_executor;
  * that is a bug). */
 typedef const void *alm_weight_data(void *context, const char *name);
 
-/* The plan and the weights must outlive the executor. Errors: ALM_STATUS_MEMORY,
- * ALM_STATUS_INTERNAL. */
+/* Bytes of the states of a graph, one after another in the order of its values. */
+alm_status alm_executor_state_bytes(const alm_graph *graph, size_t *out);
+
+/* state: memory for the graph's states, aligned to ALM_ALIGNMENT; shared by executors of graphs
+ * with the same states. It, the plan and the weights must outlive the executor. Errors:
+ * ALM_STATUS_MEMORY, ALM_STATUS_INTERNAL. */
 alm_status alm_executor_create(const alm_plan *plan, alm_weight_data *weight, void *context,
-                               alm_executor **out);
+                               void *state, alm_executor **out);
 void alm_executor_destroy(alm_executor *executor);
 
 /* The buffer of an input, to be written before a run. */

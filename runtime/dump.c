@@ -14,7 +14,7 @@ typedef struct stage {
 } stage;
 
 struct alm_dump {
-    alm_session *session;
+    const alm_runner *runner;
     stage *stages;
     size_t count, capacity;
 };
@@ -80,8 +80,8 @@ static int ascending(const void *a, const void *b)
  * leaves. */
 static alm_status add_value(alm_dump *d, alm_value v)
 {
-    const alm_value_info *info = &d->session->model.graph->values[v];
-    const alm_tensor t = alm_executor_tensor(d->session->executor, v);
+    const alm_value_info *info = &d->runner->model.graph->values[v];
+    const alm_tensor t = alm_executor_tensor(d->runner->executor, v);
     alm_desc desc = t.desc;
     desc.dim[0] = alm_rows(&t);
     if (strcmp(info->stage, "position_ids") == 0) {
@@ -102,7 +102,7 @@ static alm_status add_value(alm_dump *d, alm_value v)
 /* Stages whose buffer comes from the node; node -1: inputs. */
 static alm_status add_stages_of(alm_dump *d, int node)
 {
-    const alm_graph *g = d->session->model.graph;
+    const alm_graph *g = d->runner->model.graph;
     for (alm_value v = 0; v < g->n_values; v++) {
         const alm_value_info *root = &g->values[g->values[v].root];
         const bool made_here =
@@ -114,7 +114,7 @@ static alm_status add_stages_of(alm_dump *d, int node)
     return ALM_OK;
 }
 
-/* The session's inputs are filled when the first node runs: stages that are inputs are copied then.
+/* The runner's inputs are filled when the first node runs: stages that are inputs are copied then.
  */
 alm_status alm_dump_node(void *context, int node)
 {
@@ -124,11 +124,11 @@ alm_status alm_dump_node(void *context, int node)
     return add_stages_of(context, node);
 }
 
-alm_status alm_dump_begin(alm_session *session, const alm_prepared *prepared, alm_dump **out)
+alm_status alm_dump_begin(const alm_runner *runner, const alm_prepared *prepared, alm_dump **out)
 {
     alm_dump *d;
     ALM_TRY(alm_calloc(1, sizeof *d, "dump", &d));
-    d->session = session;
+    d->runner = runner;
     const alm_status status = add_prepared(d, prepared);
     if (status != ALM_OK) {
         alm_dump_end(d);

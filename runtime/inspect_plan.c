@@ -28,7 +28,7 @@ static void print(output *o, const char *format, ...)
 
 static void print_nodes(output *o, const alm_session *s)
 {
-    const alm_plan *p = s->plan;
+    const alm_plan *p = s->cold.plan;
     const alm_graph *g = p->graph;
     print(o, "%4s  %-28s %-24s %-26s %12s %11s %11s\n", "node", "name", "kernel", "output",
           "offset", "bytes", "workspace");
@@ -37,7 +37,8 @@ static void print_nodes(output *o, const alm_session *s)
         char shape[ALM_DESC_TEXT];
         alm_desc_text(&g->values[node->out[0]].desc, shape);
         const size_t workspace = p->workspace[n] < 0 ? 0 : p->blocks[p->workspace[n]].bytes;
-        const alm_block *b = &p->blocks[p->block[node->out[0]]];
+        const int block = p->block[node->out[0]];
+        const alm_block state = {0}, *b = block < 0 ? &state : &p->blocks[block];
         print(o, "%4d  %-28s %-24s %-26s %12zu %11zu %11zu\n", n, node->name, p->kernel[n]->name,
               shape, b->offset, b->bytes, workspace);
     }
@@ -64,16 +65,17 @@ alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn 
     const int64_t patches = ALM_PAGES * (int64_t)grid[0].rows * grid[0].columns;
     ALM_TRY(alm_session_reserve(s, patches, tokens));
 
-    const alm_plan *p = s->plan;
+    const alm_plan *p = s->cold.plan;
     print_nodes(&o, s);
     print(&o,
           "\n%d nodes for up to %" PRId64 " patches and %" PRId64 " tokens (this sample: %" PRId64
           " and %d), %d threads\n",
-          p->graph->n_nodes, s->shape.patches, s->shape.tokens, patches, tokens, p->device.threads);
+          p->graph->n_nodes, s->cold.shape.patches, s->cold.shape.tokens, patches, tokens,
+          p->device.threads);
     print(&o, "arena %zu bytes, lower bound %zu, ratio %.4f\n", p->arena_bytes, p->lower_bound,
           p->lower_bound ? (double)p->arena_bytes / (double)p->lower_bound : 1.0);
     print(&o, "peak at node %d, %s\n", p->peak_node, p->graph->nodes[p->peak_node].name);
     print(&o, "inputs and arena %zu bytes; weights stay in the mapped file\n",
-          alm_executor_bytes(s->executor));
+          alm_executor_bytes(s->cold.executor));
     return o.status;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "kernels/core/env.h"
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"
 #include "kernels/linear/linear.h"
@@ -35,15 +34,14 @@ alm_status alm_session_create(alm_engine *engine, int threads, alm_session **out
     return ALM_OK;
 }
 
-static void forget_graph(alm_session *s)
+static void forget_graphs(alm_session *s)
 {
-    alm_executor_destroy(s->executor);
-    alm_plan_destroy(s->plan);
-    alm_graph_destroy(s->model.graph);
-    s->executor = NULL;
-    s->plan = NULL;
-    s->model.graph = NULL;
-    s->shape = (alm_shape_class){0};
+    alm_runner_clear(&s->cold);
+    alm_runner_clear(&s->warm);
+    alm_free(s->state);
+    s->state = NULL;
+    s->last = NULL;
+    s->manual.valid = false;
 }
 
 void alm_session_destroy(alm_session *s)
@@ -51,66 +49,113 @@ void alm_session_destroy(alm_session *s)
     if (!s) {
         return;
     }
-    forget_graph(s);
+    forget_graphs(s);
     alm_pool_destroy(s->pool);
+    alm_free(s->manual.bytes);
     alm_free(s->dump);
     alm_free(s);
 }
 
-/* ---- Graph and plan
- * ------------------------------------------------------------------------------------------ */
-
-static bool lookup_weight(void *context, const char *name, alm_desc *out)
+void alm_session_forget_manual(alm_session *s)
 {
-    const alm_state_tensor *t = alm_state_find(context, name);
-    if (t) {
-        *out = t->desc;
-    }
-    return t != NULL;
+    s->manual.valid = false;
 }
 
-static const void *weight_data(void *context, const char *name)
-{
-    const alm_state_tensor *t = alm_state_find(context, name);
-    return t ? t->data : NULL;
-}
+/* ---- Graphs and plans
+ * ---------------------------------------------------------------------------------------- */
 
-static alm_status make_graph(alm_session *s, alm_shape_class shape)
-{
-    const alm_engine *e = s->engine;
-    ALM_TRY(alm_assemlm2_build(&e->settings->model, shape, lookup_weight, e->state, &s->model));
-    ALM_TRY(alm_plan_create(s->model.graph, &s->device, alm_env_get("ASSEMLM_KERNEL"), &s->plan));
-    ALM_TRY(alm_plan_verify(s->plan));
-    return alm_executor_create(s->plan, weight_data, e->state, &s->executor);
-}
+/* Capacities grow in steps of a few percent of the release sizes, so that the samples of a data set
+ * share a plan. */
+enum { TOKEN_STEP = 32, MERGED_STEP = 32 };
 
 static int64_t round_up(int64_t n, int64_t step)
 {
     return (n + step - 1) / step * step;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static alm_status make_cold(alm_session *s, alm_shape_class shape)
+{
+    size_t bytes;
+    ALM_TRY(alm_runner_plan(&s->cold, s->engine, &s->device, shape));
+    ALM_TRY(alm_executor_state_bytes(s->cold.model.graph, &bytes));
+    ALM_TRY(alm_alloc(bytes, 1, "keys and values", &s->state));
+    return alm_runner_bind(&s->cold, s->engine, s->state);
+}
+
 alm_status alm_session_reserve(alm_session *s, int64_t patches, int64_t tokens)
 {
-    /* Steps of a few percent of the release sizes: enough that samples of one data set share a
-     * plan. */
-    enum { TOKEN_STEP = 32, MERGED_STEP = 32 };
-    if (s->executor && patches <= s->shape.patches && tokens <= s->shape.tokens) {
+    const alm_shape_class have = s->cold.shape;
+    if (s->cold.executor && patches <= have.patches && tokens <= have.tokens) {
         return ALM_OK;
     }
     const int merge = s->engine->settings->model.vision.merge;
     alm_shape_class shape = {
-        .patches = round_up(patches, MERGED_STEP * (int64_t)merge * merge),
-        .tokens = round_up(tokens, TOKEN_STEP),
+        .patches = larger(round_up(patches, MERGED_STEP * (int64_t)merge * merge), have.patches),
+        .tokens = larger(round_up(tokens, TOKEN_STEP), have.tokens),
     };
-    shape.patches = shape.patches > s->shape.patches ? shape.patches : s->shape.patches;
-    shape.tokens = shape.tokens > s->shape.tokens ? shape.tokens : s->shape.tokens;
-    forget_graph(s);
-    const alm_status status = make_graph(s, shape);
+    shape.rows = shape.tokens;
+    forget_graphs(s);
+    const alm_status status = make_cold(s, shape);
     if (status != ALM_OK) {
-        forget_graph(s);
-        return status;
+        forget_graphs(s);
     }
-    s->shape = shape;
+    return status;
+}
+
+/* The warm graph has the tokens of the cold one, because the states are the same memory. */
+static alm_status reserve_warm(alm_session *s, int64_t rows)
+{
+    if (s->warm.executor && rows <= s->warm.shape.rows) {
+        return ALM_OK;
+    }
+    const int64_t tokens = s->cold.shape.tokens,
+                  wanted = larger(round_up(rows, TOKEN_STEP), s->warm.shape.rows);
+    const alm_shape_class shape = {
+        .tokens = tokens, .rows = wanted < tokens ? wanted : tokens, .warm = true};
+    alm_runner_clear(&s->warm);
+    alm_status status = alm_runner_plan(&s->warm, s->engine, &s->device, shape);
+    if (status == ALM_OK) {
+        status = alm_runner_bind(&s->warm, s->engine, s->state);
+    }
+    if (status != ALM_OK) {
+        alm_runner_clear(&s->warm);
+    }
+    return status;
+}
+
+/* ---- The manual that is held
+ * --------------------------------------------------------------------------------- */
+
+static size_t page_bytes(const alm_session *s, const alm_prepared *p)
+{
+    const alm_vision_config *v = &s->engine->settings->model.vision;
+    return (size_t)p->patches * (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch *
+           (size_t)v->patch;
+}
+
+static bool is_held(const alm_session *s, const alm_prepared *p)
+{
+    const alm_manual *m = &s->manual;
+    return m->valid && p->prompt->used <= s->cold.shape.tokens && m->size == page_bytes(s, p) &&
+           memcmp(m->grid, p->grid, sizeof m->grid) == 0 &&
+           memcmp(m->bytes, p->bytes, m->size) == 0;
+}
+
+static alm_status hold(alm_session *s, const alm_prepared *p)
+{
+    alm_manual *m = &s->manual;
+    const size_t size = page_bytes(s, p);
+    ALM_TRY(alm_reserve(size, 1, "pages", &m->bytes, &m->capacity));
+    memcpy(m->bytes, p->bytes, size);
+    memcpy(m->grid, p->grid, sizeof m->grid);
+    m->size = size;
+    m->tokens = alm_prefix_tokens(p->prompt);
+    m->valid = true;
     return ALM_OK;
 }
 
@@ -118,63 +163,11 @@ alm_status alm_session_reserve(alm_session *s, int64_t patches, int64_t tokens)
  * -------------------------------------------------------------------------------------------------
  */
 
-static void fill(const alm_session *s, alm_value input, const void *data, size_t bytes)
-{
-    memcpy(alm_executor_input(s->executor, input), data, bytes);
-}
-
-static void fill_int(const alm_session *s, alm_value input, int64_t value)
-{
-    const int32_t narrow = (int32_t)value;
-    fill(s, input, &narrow, sizeof narrow);
-}
-
-static void fill_pages(const alm_session *s, const alm_prepared *p)
-{
-    const alm_assemlm2_inputs *in = &s->model.in;
-    const alm_vision_config *v = &s->engine->settings->model.vision;
-    const size_t n = (size_t)p->patches;
-    const size_t row =
-        (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch * (size_t)v->patch;
-    fill(s, in->bytes, p->bytes, n * row);
-    fill(s, in->table_index, p->table_index, n * 4 * sizeof(int32_t));
-    fill(s, in->table_weight, p->table_weight, n * 4 * sizeof(float));
-    fill(s, in->patch_position, p->patch_position, n * 2 * sizeof(int32_t));
-    fill_int(s, in->n_patches, p->patches);
-    fill_int(s, in->n_image_tokens, p->patches / (v->merge * v->merge));
-    int32_t *rule = alm_executor_input(s->executor, in->patch_rule);
-    int32_t begin = 0;
-    for (int page = 0; page < ALM_PAGES; page++) {
-        const int32_t end = begin + p->grid[page].rows * p->grid[page].columns;
-        for (int32_t i = begin; i < end; i++) {
-            rule[3 * i] = begin;
-            rule[3 * i + 1] = end;
-            rule[3 * i + 2] = 0;
-        }
-        begin = end;
-    }
-}
-
-static void fill_inputs(const alm_session *s, const alm_prepared *p)
-{
-    const alm_assemlm2_inputs *in = &s->model.in;
-    const size_t used = (size_t)p->prompt->used;
-    fill_pages(s, p);
-    fill(s, in->fixed, p->fixed, ALM_CLOUD_POINTS * 3 * sizeof(float));
-    fill(s, in->moving, p->moving, ALM_CLOUD_POINTS * 3 * sizeof(float));
-    fill(s, in->source, p->prompt->source, used * 2 * sizeof(int32_t));
-    fill(s, in->position, p->prompt->position, used * 3 * sizeof(int32_t));
-    fill(s, in->rule, p->prompt->rule, used * 3 * sizeof(int32_t));
-    fill(s, in->last_rule, p->prompt->rule + 3 * (used - 1), 3 * sizeof(int32_t));
-    fill_int(s, in->last, p->prompt->used - 1);
-    fill_int(s, in->n_tokens, p->prompt->used);
-}
-
 /* When the pose is not finite: a weight that is not either is the likeliest reason, and can be
  * named. */
 static alm_status blame_weights(const alm_session *s)
 {
-    const alm_graph *g = s->model.graph;
+    const alm_graph *g = s->last->model.graph;
     for (int v = 0; v < g->n_values; v++) {
         if (g->values[v].storage != ALM_STORAGE_WEIGHT) {
             continue;
@@ -191,13 +184,13 @@ static alm_status blame_weights(const alm_session *s)
     return ALM_OK;
 }
 
-static alm_status run(alm_session *s, const alm_prepared *p, alm_observe_fn *observe, void *context,
-                      double pose[9])
+static alm_status execute(alm_session *s, alm_runner *r, const alm_prepared *p, int first,
+                          alm_observe_fn *observe, void *context, double pose[9])
 {
-    ALM_TRY(alm_session_reserve(s, p->patches, p->prompt->used));
-    fill_inputs(s, p);
-    ALM_TRY(alm_executor_run(s->executor, s->pool, observe, context));
-    const float *out = alm_executor_tensor(s->executor, s->model.pose).data;
+    s->last = r;
+    alm_runner_fill(r, &s->engine->settings->model.vision, p, first);
+    ALM_TRY(alm_executor_run(r->executor, s->pool, observe, context));
+    const float *out = alm_executor_tensor(r->executor, r->model.pose).data;
     for (int i = 0; i < 9; i++) {
         pose[i] = out[i];
         if (!isfinite(out[i])) {
@@ -208,23 +201,36 @@ static alm_status run(alm_session *s, const alm_prepared *p, alm_observe_fn *obs
     return ALM_OK;
 }
 
-alm_status alm_session_run(alm_session *s, const alm_prepared *p, double pose[9])
+static alm_status run_cold(alm_session *s, const alm_prepared *p, alm_observe_fn *observe,
+                           void *context, double pose[9])
 {
-    return run(s, p, NULL, NULL, pose);
+    ALM_TRY(alm_session_reserve(s, p->patches, p->prompt->used));
+    s->manual.valid = false; /* the run overwrites its keys and values */
+    ALM_TRY(execute(s, &s->cold, p, 0, observe, context, pose));
+    return hold(s, p);
 }
 
+alm_status alm_session_run(alm_session *s, const alm_prepared *p, double pose[9])
+{
+    if (!is_held(s, p)) {
+        return run_cold(s, p, NULL, NULL, pose);
+    }
+    const int first = s->manual.tokens;
+    ALM_TRY(reserve_warm(s, p->prompt->used - first));
+    return execute(s, &s->warm, p, first, NULL, NULL, pose);
+}
+
+/* Always cold: a dump has every stage. */
 static alm_status run_with_dump(alm_session *s, const alm_prepared *p, double pose[9])
 {
     alm_dump *dump;
     ALM_TRY(alm_session_reserve(s, p->patches, p->prompt->used));
-    ALM_TRY(alm_dump_begin(s, p, &dump));
-    alm_status status = run(s, p, alm_dump_node, dump, pose);
+    ALM_TRY(alm_dump_begin(&s->cold, p, &dump));
+    alm_status status = run_cold(s, p, alm_dump_node, dump, pose);
     if (status == ALM_OK) {
         status = alm_dump_write(dump, s->dump);
     }
     alm_dump_end(dump);
-    alm_free(s->dump);
-    s->dump = NULL;
     return status;
 }
 
@@ -272,6 +278,14 @@ const char *alm_node_stage(const char *node)
     return "language";
 }
 
+static void add_node_times(const alm_session *s, alm_result *r)
+{
+    for (int n = 0; n < alm_session_nodes(s); n++) {
+        const alm_node_info node = alm_session_node(s, n);
+        add_time(r, alm_node_stage(node.name), node.ms);
+    }
+}
+
 static alm_status make_result(const alm_session *s, const alm_sample *sample, const alm_prepared *p,
                               const double pose[9], double total_ms, alm_result *out)
 {
@@ -281,6 +295,7 @@ static alm_status make_result(const alm_session *s, const alm_sample *sample, co
         .points_used = ALM_CLOUD_POINTS,
         .tokens = p->prompt->count,
         .tokens_used = p->prompt->used,
+        .manual_reused = s->last == &s->warm,
         .warning_count = p->warning_count,
     };
     const double scale = alm_units_scale(sample->units);
@@ -299,10 +314,7 @@ static alm_status make_result(const alm_session *s, const alm_sample *sample, co
     }
     add_time(&r, "read", p->read_ms);
     add_time(&r, "preprocess", p->prepare_ms);
-    for (int n = 0; n < s->model.graph->n_nodes; n++) {
-        add_time(&r, alm_node_stage(s->model.graph->nodes[n].name),
-                 alm_executor_node_ms(s->executor, n));
-    }
+    add_node_times(s, &r);
     add_time(&r, "total", total_ms);
     *out = r;
     return ALM_OK;
@@ -319,18 +331,18 @@ alm_status alm_session_predict(alm_session *s, const alm_sample *sample, alm_res
 {
     const double start = now_ms();
     double pose[9];
-    alm_prepared *p;
+    alm_prepared *p = NULL;
     alm_error_clear();
     alm_status status = alm_sample_prepare(s->engine, sample, &p);
-    if (status != ALM_OK) {
-        alm_session_dump_next(s, NULL, false);
-        return status;
+    if (status == ALM_OK) {
+        status = s->dump ? run_with_dump(s, p, pose) : alm_session_run(s, p, pose);
     }
-    status = s->dump ? run_with_dump(s, p, pose) : run(s, p, NULL, NULL, pose);
     if (status == ALM_OK) {
         status = make_result(s, sample, p, pose, now_ms() - start, result);
     }
     alm_prepared_free(p);
+    alm_free(s->dump);
+    s->dump = NULL;
     return status;
 }
 
@@ -339,21 +351,22 @@ alm_status alm_session_predict(alm_session *s, const alm_sample *sample, alm_res
 
 int alm_session_nodes(const alm_session *s)
 {
-    return s->model.graph ? s->model.graph->n_nodes : 0;
+    return s->last ? s->last->model.graph->n_nodes : 0;
 }
 
 alm_node_info alm_session_node(const alm_session *s, int n)
 {
-    const alm_node *node = &s->model.graph->nodes[n];
+    const alm_runner *r = s->last;
+    const alm_node *node = &r->model.graph->nodes[n];
     alm_node_info info = {
         .name = node->name,
         .op = node->op->name,
-        .kernel = s->plan->kernel[n]->name,
-        .ms = alm_executor_node_ms(s->executor, n),
+        .kernel = r->plan->kernel[n]->name,
+        .ms = alm_executor_node_ms(r->executor, n),
     };
     if (node->op == &alm_op_linear) {
-        const alm_tensor x = alm_executor_tensor(s->executor, node->in[0]);
-        const alm_tensor w = alm_executor_tensor(s->executor, node->in[1]);
+        const alm_tensor x = alm_executor_tensor(r->executor, node->in[0]);
+        const alm_tensor w = alm_executor_tensor(r->executor, node->in[1]);
         const int weights =
             ((const alm_linear_attr *)node->attr)->epilogue == ALM_EPILOGUE_SWIGLU ? 2 : 1;
         info.flop = 2.0 * weights * (double)alm_rows(&x) * (double)alm_desc_count(&w.desc);

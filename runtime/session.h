@@ -2,25 +2,32 @@
 #ifndef ALM_RUNTIME_SESSION_H
 #define ALM_RUNTIME_SESSION_H
 
-#include "graph/models/assemlm2.h"
 #include "runtime/assemlm.h"
-#include "runtime/backend_cpu.h"
-#include "runtime/engine.h"
-#include "runtime/sample.h"
+#include "runtime/runner.h"
+
+/* The manual whose keys and values the session holds: compared byte by byte, so no two are ever
+ * taken for one. */
+typedef struct alm_manual {
+    bool valid;
+    int tokens; /* before the first point */
+    alm_grid grid[ALM_PAGES];
+    uint8_t *bytes; /* patch bytes of both pages */
+    size_t size, capacity;
+} alm_manual;
 
 struct alm_session {
     alm_engine *engine;
     alm_pool *pool;
     alm_device device;
-    alm_shape_class shape; /* of the graph that is planned; zeros before the first sample */
-    alm_assemlm2 model;
-    alm_plan *plan;
-    alm_executor *executor;
+    alm_runner cold, warm;
+    alm_runner *last; /* the one that ran last; NULL before the first sample */
+    void *state;      /* keys and values of both */
+    alm_manual manual;
     char *dump; /* file for the stages of the next prediction; NULL: none */
 };
 
-/* Makes the graph, plan and memory for samples of this size; keeps those that it has when they are
- * large enough. */
+/* Makes the cold graph, its plan and memory for samples of this size; keeps those that it has when
+ * they are large enough. */
 alm_status alm_session_reserve(alm_session *session, int64_t patches, int64_t tokens);
 
 /* What the bench shows of a node. */
@@ -33,8 +40,9 @@ typedef struct alm_node_info {
 int alm_session_nodes(const alm_session *session);
 alm_node_info alm_session_node(const alm_session *session, int node);
 
-/* Runs the prepared sample: copies it into the inputs and executes; pose: the head's numbers. The
- * part of alm_session_predict behind the reading, for repeated measurement. */
+/* Runs the prepared sample: copies it into the inputs and executes, warm when its manual is the one
+ * before; pose: the head's numbers. The part of alm_session_predict behind the reading, for
+ * repeated measurement. */
 alm_status alm_session_run(alm_session *session, const alm_prepared *prepared, double pose[9]);
 
 /* The part of a node name that timings are summed under: "points", "vision", "language", "head".

@@ -6,33 +6,41 @@
 #include "graph/models/vision_tower.h"
 #include "kernels/core/memory.h"
 
+static void page_inputs(alm_graph *g, const alm_vision_config *v, int64_t n,
+                        alm_assemlm2_inputs *in)
+{
+    const int64_t patch = (int64_t)v->channels * v->temporal_patch * v->patch * v->patch;
+    const alm_dtype i32 = ALM_DTYPE_I32;
+    in->n_patches = alm_graph_input(g, "n_patches", alm_desc_1(i32, 1), ALM_NONE);
+    in->n_image_tokens = alm_graph_input(g, "n_image_tokens", alm_desc_1(i32, 1), ALM_NONE);
+    in->bytes =
+        alm_graph_input(g, "patch_bytes", alm_desc_2(ALM_DTYPE_U8, n, patch), in->n_patches);
+    in->table_index = alm_graph_input(g, "table_index", alm_desc_2(i32, n, 4), in->n_patches);
+    in->table_weight =
+        alm_graph_input(g, "table_weight", alm_desc_2(ALM_DTYPE_F32, n, 4), in->n_patches);
+    in->patch_position = alm_graph_input(g, "patch_position", alm_desc_2(i32, n, 2), in->n_patches);
+    in->patch_rule = alm_graph_input(g, "patch_rule", alm_desc_2(i32, n, 3), in->n_patches);
+}
+
 static alm_assemlm2_inputs inputs(alm_graph *g, const alm_assemlm2_config *c, alm_shape_class shape)
 {
-    const alm_vision_config *v = &c->vision;
-    const int64_t patch = (int64_t)v->channels * v->temporal_patch * v->patch * v->patch;
     const alm_dtype i32 = ALM_DTYPE_I32, f32 = ALM_DTYPE_F32;
     alm_assemlm2_inputs in = {
-        .n_patches = alm_graph_input(g, "n_patches", alm_desc_1(i32, 1), ALM_NONE),
-        .n_image_tokens = alm_graph_input(g, "n_image_tokens", alm_desc_1(i32, 1), ALM_NONE),
+        .n_rows = alm_graph_input(g, "n_rows", alm_desc_1(i32, 1), ALM_NONE),
         .n_tokens = alm_graph_input(g, "n_tokens", alm_desc_1(i32, 1), ALM_NONE),
+        .first = alm_graph_input(g, "first", alm_desc_1(i32, 1), ALM_NONE),
+        .last = alm_graph_input(g, "last", alm_desc_1(i32, 1), ALM_NONE),
+        .last_rule = alm_graph_input(g, "last_rule", alm_desc_2(i32, 1, 3), ALM_NONE),
+        .fixed = alm_graph_input(g, "fixed", alm_desc_2(f32, ALM_CLOUD_POINTS, 3), ALM_NONE),
+        .moving = alm_graph_input(g, "moving", alm_desc_2(f32, ALM_CLOUD_POINTS, 3), ALM_NONE),
     };
-    in.bytes = alm_graph_input(g, "patch_bytes", alm_desc_2(ALM_DTYPE_U8, shape.patches, patch),
-                               in.n_patches);
-    in.table_index =
-        alm_graph_input(g, "table_index", alm_desc_2(i32, shape.patches, 4), in.n_patches);
-    in.table_weight =
-        alm_graph_input(g, "table_weight", alm_desc_2(f32, shape.patches, 4), in.n_patches);
-    in.patch_position =
-        alm_graph_input(g, "patch_position", alm_desc_2(i32, shape.patches, 2), in.n_patches);
-    in.patch_rule =
-        alm_graph_input(g, "patch_rule", alm_desc_2(i32, shape.patches, 3), in.n_patches);
-    in.fixed = alm_graph_input(g, "fixed", alm_desc_2(f32, ALM_CLOUD_POINTS, 3), ALM_NONE);
-    in.moving = alm_graph_input(g, "moving", alm_desc_2(f32, ALM_CLOUD_POINTS, 3), ALM_NONE);
-    in.source = alm_graph_input(g, "source", alm_desc_2(i32, shape.tokens, 2), in.n_tokens);
-    in.position = alm_graph_input(g, "position", alm_desc_2(i32, shape.tokens, 3), in.n_tokens);
-    in.rule = alm_graph_input(g, "rule", alm_desc_2(i32, shape.tokens, 3), in.n_tokens);
-    in.last = alm_graph_input(g, "last", alm_desc_1(i32, 1), ALM_NONE);
-    in.last_rule = alm_graph_input(g, "last_rule", alm_desc_2(i32, 1, 3), ALM_NONE);
+    in.source = alm_graph_input(g, "source", alm_desc_2(i32, shape.rows, 2), in.n_rows);
+    in.position = alm_graph_input(g, "position", alm_desc_2(i32, shape.rows, 3), in.n_rows);
+    in.query_rule = alm_graph_input(g, "query_rule", alm_desc_2(i32, shape.rows, 3), in.n_rows);
+    in.key_rule = alm_graph_input(g, "key_rule", alm_desc_2(i32, shape.tokens, 3), in.n_tokens);
+    if (!shape.warm) {
+        page_inputs(g, &c->vision, shape.patches, &in);
+    }
     return in;
 }
 
@@ -80,15 +88,17 @@ static alm_value pose_head(alm_graph *g, const alm_assemlm2_config *c, alm_value
     return pose;
 }
 
-static alm_value build(alm_graph *g, const alm_assemlm2_config *c, const alm_assemlm2_inputs *in)
+/* Pages to image tokens and DeepStack features; nothing in a warm graph. */
+static alm_vision_out see_pages(alm_graph *g, const alm_assemlm2_config *c,
+                                const alm_assemlm2_inputs *in, bool warm, int used)
 {
-    /* Later layers than these have nobody who reads the features: they are not made. */
-    const int image_features = alm_language_deepstack(&c->text, c->vision.deepstack_count);
-    const int point_features = alm_language_deepstack(&c->text, c->bridge.taps);
-
-    const alm_encoded_cloud fixed = alm_point_encoder(g, &c->point, "points.fixed", in->fixed);
-    const alm_encoded_cloud moving = alm_point_encoder(g, &c->point, "points.moving", in->moving);
-    const alm_bridge_out bridge = alm_point_bridge(g, c, fixed, moving, point_features);
+    if (warm) {
+        alm_vision_out none = {.tokens = ALM_NONE};
+        for (int k = 0; k < ALM_MAX_DEEPSTACK; k++) {
+            none.deepstack[k] = ALM_NONE;
+        }
+        return none;
+    }
     const alm_vision_in pages = {
         .bytes = in->bytes,
         .table_index = in->table_index,
@@ -97,7 +107,21 @@ static alm_value build(alm_graph *g, const alm_assemlm2_config *c, const alm_ass
         .rule = in->patch_rule,
         .tokens = in->n_image_tokens,
     };
-    const alm_vision_out vision = alm_vision_tower(g, c, pages, image_features);
+    return alm_vision_tower(g, c, pages, used);
+}
+
+static alm_value build(alm_graph *g, const alm_assemlm2_config *c, alm_shape_class shape,
+                       const alm_assemlm2_inputs *in)
+{
+    /* Later layers than these have nobody who reads the features: they are not made. */
+    const int image_features =
+        shape.warm ? 0 : alm_language_deepstack(&c->text, c->vision.deepstack_count);
+    const int point_features = alm_language_deepstack(&c->text, c->bridge.taps);
+
+    const alm_encoded_cloud fixed = alm_point_encoder(g, &c->point, "points.fixed", in->fixed);
+    const alm_encoded_cloud moving = alm_point_encoder(g, &c->point, "points.moving", in->moving);
+    const alm_bridge_out bridge = alm_point_bridge(g, c, fixed, moving, point_features);
+    const alm_vision_out vision = see_pages(g, c, in, shape.warm, image_features);
 
     const alm_value table =
         alm_weights_matrix(g, "pvlm_interface.vlm.model.language_model.embed_tokens.weight",
@@ -108,7 +132,11 @@ static alm_value build(alm_graph *g, const alm_assemlm2_config *c, const alm_ass
         .source = in->source,
         .position = alm_build_point_positions(g, "position_ids", bridge.centers, in->position,
                                               in->source, c->point.grid),
-        .rule = in->rule,
+        .rule = in->query_rule,
+        .key_rule = in->key_rule,
+        .n_tokens = in->n_tokens,
+        .first = in->first,
+        .tokens = shape.tokens,
         .last = in->last,
         .last_rule = in->last_rule,
         .deepstack = image_features > point_features ? image_features : point_features,
@@ -129,7 +157,7 @@ alm_status alm_assemlm2_build(const alm_assemlm2_config *config, alm_shape_class
     alm_assemlm2 model;
     ALM_TRY(alm_graph_create(lookup, context, &model.graph));
     model.in = inputs(model.graph, config, shape);
-    model.pose = build(model.graph, config, &model.in);
+    model.pose = build(model.graph, config, shape, &model.in);
     alm_graph_output(model.graph, model.pose);
     const alm_status status = alm_graph_status(model.graph);
     if (status != ALM_OK) {

@@ -10,19 +10,25 @@
 typedef struct alm_shape_class {
     int64_t patches; /* of both pages; a multiple of merge² */
     int64_t tokens;  /* of the prompt up to the pose query */
+    int64_t rows; /* tokens whose rows are computed: all, or with `warm` those behind the pages */
+    bool warm;    /* the keys and values of the pages' tokens are there: no vision tower */
 } alm_shape_class;
 
-/* Inputs of the graph, all written by the host before a run. */
+/* Inputs of the graph, all written by the host before a run. Those of the pages are ALM_NONE in a
+ * warm graph. */
 typedef struct alm_assemlm2_inputs {
-    alm_value n_patches, n_image_tokens, n_tokens; /* I32 [1] */
-    alm_value bytes;                               /* U8 [patches, channels·temporal·patch²] */
-    alm_value table_index, table_weight;           /* I32, F32 [patches, 4] */
-    alm_value patch_position;                      /* I32 [patches, 2] */
-    alm_value patch_rule;                          /* I32 [patches, 3] */
-    alm_value fixed, moving;                       /* F32 [1024, 3] */
-    alm_value source, position, rule;              /* I32 [tokens, 2], [tokens, 3], [tokens, 3] */
-    alm_value last;                                /* I32 [1]: row of the pose query */
-    alm_value last_rule;                           /* I32 [1, 3] */
+    alm_value n_patches, n_image_tokens;    /* I32 [1] */
+    alm_value bytes;                        /* U8 [patches, channels·temporal·patch²] */
+    alm_value table_index, table_weight;    /* I32, F32 [patches, 4] */
+    alm_value patch_position;               /* I32 [patches, 2] */
+    alm_value patch_rule;                   /* I32 [patches, 3] */
+    alm_value fixed, moving;                /* F32 [1024, 3] */
+    alm_value n_rows, n_tokens;             /* I32 [1] */
+    alm_value first;                        /* I32 [1]: the token that row 0 is */
+    alm_value source, position, query_rule; /* I32 [rows, 2], [rows, 3], [rows, 3] */
+    alm_value key_rule;                     /* I32 [tokens, 3] */
+    alm_value last;                         /* I32 [1]: row of the pose query */
+    alm_value last_rule;                    /* I32 [1, 3] */
 } alm_assemlm2_inputs;
 
 typedef struct alm_assemlm2 {

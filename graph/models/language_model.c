@@ -67,27 +67,49 @@ static alm_value linear(alm_graph *g, const char *node, const char *name, alm_va
                             residual);
 }
 
-/* Rows of queries (h, n, turn, rule) look at the keys and values of all rows; h [R, D] -> [R,
- * D]. 3.4 */
+/* Keys and values of all tokens: those of the rows n [L, D], placed behind the cached ones. */
+typedef struct key_rows {
+    alm_value k, v; /* [tokens, kv_heads·head_dim] */
+} key_rows;
+
+static alm_value cached(alm_graph *g, const alm_text_config *t, const char *name, alm_value rows,
+                        const alm_language_in *in)
+{
+    const alm_desc desc = alm_desc_2(ALM_DTYPE_F32, in->tokens, (int64_t)t->kv_heads * t->head_dim);
+    alm_value all = alm_graph_state(g, alm_graph_join(g, name, "_cache"), desc, in->n_tokens);
+    return alm_build_place_rows(g, name, all, rows, in->first);
+}
+
+static key_rows keys(alm_graph *g, const alm_text_config *t, const decoder_layer *l,
+                     const char *node, alm_value n, alm_rotary_angles turn,
+                     const alm_language_in *in)
+{
+    alm_value k = linear(g, node, "k", n, l->k, ALM_NONE);
+    alm_value v = linear(g, node, "v", n, l->v, ALM_NONE);
+    k = alm_build_rotary(g, alm_graph_join(g, node, "k_rotary"), k, turn, l->k_norm, t->kv_heads,
+                         t->head_dim, t->norm_eps);
+    return (key_rows){
+        .k = cached(g, t, alm_graph_join(g, node, "keys"), k, in),
+        .v = cached(g, t, alm_graph_join(g, node, "values"), v, in),
+    };
+}
+
+/* Rows that ask. */
 typedef struct query_rows {
-    alm_value h, n; /* hidden state, and after the input norm */
+    alm_value h, n; /* [R, D]: hidden state, and after the input norm */
     alm_rotary_angles turn;
     alm_value rule;
 } query_rows;
 
+/* The rest of a layer: the rows look at all keys and values; -> [R, D]. 3.4 */
 static alm_value decode(alm_graph *g, const alm_text_config *t, const decoder_layer *l,
-                        const char *node, query_rows rows, alm_value all_n,
-                        alm_rotary_angles all_turn, alm_value all_rule)
+                        const char *node, query_rows rows, key_rows all, alm_value key_rule)
 {
     alm_value q = linear(g, node, "q", rows.n, l->q, ALM_NONE);
-    alm_value k = linear(g, node, "k", all_n, l->k, ALM_NONE);
-    alm_value v = linear(g, node, "v", all_n, l->v, ALM_NONE);
     q = alm_build_rotary(g, alm_graph_join(g, node, "q_rotary"), q, rows.turn, l->q_norm, t->heads,
                          t->head_dim, t->norm_eps);
-    k = alm_build_rotary(g, alm_graph_join(g, node, "k_rotary"), k, all_turn, l->k_norm,
-                         t->kv_heads, t->head_dim, t->norm_eps);
     const alm_attention_in in = {
-        .q = q, .k = k, .v = v, .query_rule = rows.rule, .key_rule = all_rule};
+        .q = q, .k = all.k, .v = all.v, .query_rule = rows.rule, .key_rule = key_rule};
     alm_value a = alm_build_attention(g, alm_graph_join(g, node, "attn"), in, t->heads, t->kv_heads,
                                       t->head_dim);
     alm_value h = linear(g, node, "o", a, l->o, rows.h);
@@ -122,7 +144,8 @@ alm_value alm_language_model(alm_graph *g, const alm_text_config *t, alm_languag
             rows.turn = last_turn;
             rows.rule = in.last_rule;
         }
-        h = decode(g, t, &l, node, rows, n, turn, in.rule);
+        const key_rows all = keys(g, t, &l, node, n, turn, &in);
+        h = decode(g, t, &l, node, rows, all, in.key_rule);
         if (i < in.deepstack) {
             h = alm_build_deepstack_add(g, alm_graph_join(g, node, "deepstack"), h, in.source,
                                         in.image[i], in.point[i]);

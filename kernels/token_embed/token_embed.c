@@ -9,8 +9,10 @@ static alm_status check(const alm_op_args *a)
     ALM_TRY(alm_check_weight("token_embed", "table", &a->in[1]));
     ALM_TRY(alm_check_shape("token_embed", "table", &a->in[1], ALM_SHAPE(-1, -1)));
     const int64_t width = a->in[1].desc.dim[1];
-    ALM_TRY(alm_check_dtype("token_embed", "image", &a->in[2], ALM_DTYPE_F32));
-    ALM_TRY(alm_check_shape("token_embed", "image", &a->in[2], ALM_SHAPE(-1, width)));
+    if (alm_present(&a->in[2])) {
+        ALM_TRY(alm_check_dtype("token_embed", "image", &a->in[2], ALM_DTYPE_F32));
+        ALM_TRY(alm_check_shape("token_embed", "image", &a->in[2], ALM_SHAPE(-1, width)));
+    }
     ALM_TRY(alm_check_dtype("token_embed", "point", &a->in[3], ALM_DTYPE_F32));
     return alm_check_shape("token_embed", "point", &a->in[3], ALM_SHAPE(-1, width));
 }

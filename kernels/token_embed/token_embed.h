@@ -3,7 +3,7 @@
  *
  * in 0   source  I32 [N, 2]: alm_token_kind, and the row in that source (the token id for text)
  * in 1   table   weight [V, D]
- * in 2   image   F32 [I, D]
+ * in 2   image   F32 [I, D], optional: absent where no row comes from an image
  * in 3   point   F32 [Q, D]
  * out 0  f32 [N, D]
  */

@@ -60,7 +60,8 @@ ALM_TEST(plan, release_is_within_five_percent_of_the_lower_bound)
         alm_assemlm2 model;
         alm_plan *plan;
         ALM_REQUIRE_OK(alm_assemlm2_build(
-            &config, (alm_shape_class){.patches = 2688, .tokens = 1216}, NULL, NULL, &model));
+            &config, (alm_shape_class){.patches = 2688, .tokens = 1216, .rows = 1216}, NULL, NULL,
+            &model));
         ALM_REQUIRE_OK(alm_plan_create(model.graph, &device, NULL, &plan));
         ALM_REQUIRE_OK(alm_plan_verify(plan));
         if (!((double)plan->arena_bytes <= 1.05 * (double)plan->lower_bound)) {
@@ -76,8 +77,9 @@ ALM_TEST(plan, dead_work_is_not_built)
 {
     const alm_assemlm2_config config = release();
     alm_assemlm2 model;
-    ALM_REQUIRE_OK(alm_assemlm2_build(&config, (alm_shape_class){.patches = 2592, .tokens = 1184},
-                                      NULL, NULL, &model));
+    ALM_REQUIRE_OK(alm_assemlm2_build(
+        &config, (alm_shape_class){.patches = 2592, .tokens = 1184, .rows = 1184}, NULL, NULL,
+        &model));
     for (int n = 0; n < model.graph->n_nodes; n++) {
         const alm_node *node = &model.graph->nodes[n];
         const alm_value_info *out = &model.graph->values[node->out[0]];

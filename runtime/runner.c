@@ -1,0 +1,121 @@
+#include "runtime/runner.h"
+
+#include <string.h>
+
+#include "kernels/core/env.h"
+#include "kernels/token_embed/token_embed.h"
+
+static bool lookup_weight(void *context, const char *name, alm_desc *out)
+{
+    const alm_state_tensor *t = alm_state_find(context, name);
+    if (t) {
+        *out = t->desc;
+    }
+    return t != NULL;
+}
+
+static const void *weight_data(void *context, const char *name)
+{
+    const alm_state_tensor *t = alm_state_find(context, name);
+    return t ? t->data : NULL;
+}
+
+alm_status alm_runner_plan(alm_runner *r, const alm_engine *e, const alm_device *device,
+                           alm_shape_class shape)
+{
+    ALM_TRY(alm_assemlm2_build(&e->settings->model, shape, lookup_weight, e->state, &r->model));
+    ALM_TRY(alm_plan_create(r->model.graph, device, alm_env_get("ASSEMLM_KERNEL"), &r->plan));
+    ALM_TRY(alm_plan_verify(r->plan));
+    r->shape = shape;
+    return ALM_OK;
+}
+
+alm_status alm_runner_bind(alm_runner *r, const alm_engine *e, void *state)
+{
+    return alm_executor_create(r->plan, weight_data, e->state, state, &r->executor);
+}
+
+void alm_runner_clear(alm_runner *r)
+{
+    alm_executor_destroy(r->executor);
+    alm_plan_destroy(r->plan);
+    alm_graph_destroy(r->model.graph);
+    *r = (alm_runner){0};
+}
+
+int alm_prefix_tokens(const alm_prompt *prompt)
+{
+    int i = 0;
+    while (i < prompt->used && prompt->source[2 * i] != ALM_TOKEN_POINT) {
+        i++;
+    }
+    return i;
+}
+
+/* ---- Inputs
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void fill(const alm_runner *r, alm_value input, const void *data, size_t bytes)
+{
+    memcpy(alm_executor_input(r->executor, input), data, bytes);
+}
+
+static void fill_int(const alm_runner *r, alm_value input, int64_t value)
+{
+    const int32_t narrow = (int32_t)value;
+    fill(r, input, &narrow, sizeof narrow);
+}
+
+/* Patches see the patches of their own page. */
+static void fill_patch_rules(const alm_runner *r, const alm_prepared *p)
+{
+    int32_t *rule = alm_executor_input(r->executor, r->model.in.patch_rule);
+    int32_t begin = 0;
+    for (int page = 0; page < ALM_PAGES; page++) {
+        const int32_t end = begin + p->grid[page].rows * p->grid[page].columns;
+        for (int32_t i = begin; i < end; i++) {
+            rule[3 * i] = begin;
+            rule[3 * i + 1] = end;
+            rule[3 * i + 2] = 0;
+        }
+        begin = end;
+    }
+}
+
+static void fill_pages(const alm_runner *r, const alm_vision_config *v, const alm_prepared *p)
+{
+    const alm_assemlm2_inputs *in = &r->model.in;
+    const size_t n = (size_t)p->patches;
+    const size_t row =
+        (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch * (size_t)v->patch;
+    fill(r, in->bytes, p->bytes, n * row);
+    fill(r, in->table_index, p->table_index, n * 4 * sizeof(int32_t));
+    fill(r, in->table_weight, p->table_weight, n * 4 * sizeof(float));
+    fill(r, in->patch_position, p->patch_position, n * 2 * sizeof(int32_t));
+    fill_int(r, in->n_patches, p->patches);
+    fill_int(r, in->n_image_tokens, p->patches / (v->merge * v->merge));
+    fill_patch_rules(r, p);
+}
+
+void alm_runner_fill(const alm_runner *r, const alm_vision_config *vision, const alm_prepared *p,
+                     int first)
+{
+    const alm_assemlm2_inputs *in = &r->model.in;
+    const alm_prompt *prompt = p->prompt;
+    const size_t used = (size_t)prompt->used, skip = (size_t)first, rows = used - skip;
+    if (!r->shape.warm) {
+        fill_pages(r, vision, p);
+    }
+    fill(r, in->fixed, p->fixed, ALM_CLOUD_POINTS * 3 * sizeof(float));
+    fill(r, in->moving, p->moving, ALM_CLOUD_POINTS * 3 * sizeof(float));
+    fill(r, in->source, prompt->source + 2 * skip, rows * 2 * sizeof(int32_t));
+    fill(r, in->position, prompt->position + 3 * skip, rows * 3 * sizeof(int32_t));
+    fill(r, in->query_rule, prompt->rule + 3 * skip, rows * 3 * sizeof(int32_t));
+    fill(r, in->key_rule, prompt->rule, used * 3 * sizeof(int32_t));
+    fill(r, in->last_rule, prompt->rule + 3 * (used - 1), 3 * sizeof(int32_t));
+    fill_int(r, in->last, (int64_t)rows - 1);
+    fill_int(r, in->first, first);
+    fill_int(r, in->n_rows, (int64_t)rows);
+    fill_int(r, in->n_tokens, (int64_t)used);
+}
