@@ -120,28 +120,30 @@ static alm_status unknown_option(const cli_args *args, const char *name, size_t 
     return cli_usage(args, "unknown option --%s", text);
 }
 
+/* Whether the word begins verbs of two words. */
+static bool is_group(const char *word)
+{
+    const size_t n = strlen(word);
+    for (int v = 0; v < cli_verb_count; v++) {
+        if (strncmp(cli_verbs[v].name, word, n) == 0 && cli_verbs[v].name[n] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static alm_status unknown_verb(const cli_args *args, const char *word, const char *next)
 {
     char text[40];
     const char *nearest = NULL;
     int distance = INT32_MAX;
-    bool is_group = false;
-    for (int v = 0; v < cli_verb_count; v++) {
-        const char *name = cli_verbs[v].name, *space = strchr(name, ' ');
-        const size_t n = strlen(word);
-        if (space && strncmp(name, word, n) == 0 && name[n] == ' ') {
-            is_group = true;
-        }
-    }
-    snprintf(text, sizeof text, "%s%s%s", word, is_group && next ? " " : "",
-             is_group && next ? next : "");
+    const bool has_two = next && is_group(word);
+    snprintf(text, sizeof text, "%s%s%s", word, has_two ? " " : "", has_two ? next : "");
     for (int v = 0; v < cli_verb_count; v++) {
         consider(text, cli_verbs[v].name, &nearest, &distance);
     }
-    if (nearest && strcmp(nearest, text) != 0) {
-        return cli_usage(args, "unknown verb '%s': did you mean '%s'?", text, nearest);
-    }
-    return cli_usage(args, "unknown verb '%s'", text);
+    return nearest ? cli_usage(args, "unknown verb '%s': did you mean '%s'?", text, nearest)
+                   : cli_usage(args, "unknown verb '%s'", text);
 }
 
 /* ---- Values */
@@ -431,6 +433,11 @@ int cli_main(int argc, char **argv)
             return cli_usage(&args, "%s: expected a verb first", argv[0]);
         }
         return unknown_verb(&args, argv[0], argc > 1 ? argv[1] : NULL);
+    }
+    /* `inspect plam`: the second word is meant to name one of the group. */
+    if (words == 1 && verb->most_arguments == 0 && argc > 1 && argv[1][0] != '-' &&
+        is_group(verb->name)) {
+        return unknown_verb(&args, argv[0], argv[1]);
     }
     args.verb = verb;
     alm_status status = parse(&args, argc - words, argv + words);
