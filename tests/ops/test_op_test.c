@@ -139,7 +139,7 @@ static void leave_unwritten(const alm_exec *x, const alm_op_args *a)
 static void write_gap(const alm_exec *x, const alm_op_args *a)
 {
     (void)x;
-    if (a->out[0].stride > a->out[0].desc.dim[1]) {
+    if (a->out[0].desc.dim[0] > 1 && a->out[0].stride > a->out[0].desc.dim[1]) {
         first_out(a)[a->out[0].desc.dim[1]] = 0;
     }
 }
