@@ -7,6 +7,8 @@
 #include "kernels/core/simd.h"
 #include "kernels/fps/fps.h"
 
+#include <math.h>
+
 enum { W = ALM_VF_WIDTH };
 
 #if defined(__AVX512F__)
@@ -93,12 +95,12 @@ alm_status ALM_SIMD_NAME(alm_fps_f32)(const alm_exec *exec, const alm_op_args *a
     const alm_tensor *xyz = &a->in[0];
     const int64_t n = alm_rows(xyz), m = padded(n);
     float *x = a->workspace, *distance = x + 3 * m;
-    for (int64_t i = 0; i < m; i++) {
+    for (int64_t i = 0; i < m; i++) { /* lanes that are over repeat point 0, which wins the tie */
         const float *p = alm_row(const float, xyz, i < n ? i : 0);
         for (int c = 0; c < 3; c++) {
             x[c * m + i] = p[c];
         }
-        distance[i] = i < n ? __builtin_inff() : -1.0f; /* what is no point is never farthest */
+        distance[i] = INFINITY;
     }
     int32_t chosen = alm_fps_start(xyz, n);
     for (int64_t t = 0; t < attr->count; t++) {

@@ -12,7 +12,10 @@ static const alm_knn_attr one = {1}, three = {3}, eight = {8}, sixteen = {16}, s
 static const float line[] = {0, 1, 2, 3, 3, 10}, queries[] = {2, 3, 100, NAN};
 static const int32_t two_nearest[] = {1, 2, 3, 4, 3, 5, 0, 1};
 static const alm_knn_attr two = {2};
+static const float nowhere_first[] = {NAN, INFINITY, 7};
+static const int32_t last_one[] = {2, 2, 2, 0};
 static const int32_t repeated[] = {0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1};
+static const float origin[4 * 9];
 static const int32_t none[] = {0, 0, 0, 0, 0, 0, 0, 0};
 
 /* Few different coordinates: most distances are ties. */
@@ -31,6 +34,22 @@ static void wild(const alm_op_case *c, int index, void *const *filled, void *dat
     static const float some[] = {0, 1, -1, 1e25f, -1e30f, INFINITY, -INFINITY, NAN, 1e-30f};
     for (int64_t i = 0; i < alm_desc_count(&c->in[index].desc); i++) {
         ((float *)data)[i] = some[alm_test_random() % 9];
+    }
+}
+
+/* The same coordinates in another order for each point: as numbers they are all as far from the
+ * origin, and what the rounding of the sum leaves decides. */
+static void shuffled(const alm_op_case *c, int index, void *const *filled, void *data)
+{
+    (void)filled;
+    const int64_t row = alm_desc_row(&c->in[index].desc);
+    for (int64_t p = 0; p < c->in[index].desc.dim[0]; p++) {
+        float *at = (float *)data + p * row;
+        for (int64_t i = 0; i < row; i++) {
+            const int64_t other = (int64_t)(alm_test_random() % (uint64_t)(i + 1));
+            at[i] = at[other];
+            at[other] = 1.0f / (float)(i + 3);
+        }
     }
 }
 
@@ -60,6 +79,10 @@ static const alm_op_case cases[] = {
      .in = {{ALM_DIMS(F32, 4, 1), .data = queries}, {ALM_DIMS(F32, 6, 1), .data = line, .rows = 2}},
      .attr = &three,
      .expect = {repeated}},
+    {.name = "known, points that are nowhere",
+     .in = {{ALM_DIMS(F32, 4, 1), .data = queries}, {ALM_DIMS(F32, 3, 1), .data = nowhere_first}},
+     .attr = &one,
+     .expect = {last_one}},
     {.name = "no point",
      .in = {{ALM_DIMS(F32, 4, 1), .data = queries},
             {ALM_DIMS(F32, 6, 1), .data = line, .rows = ALM_ROWS_NONE}},
@@ -89,6 +112,9 @@ static const alm_op_case cases[] = {
      .attr = &twenty},
     {.name = "numbers that are none",
      .in = {{ALM_DIMS(F32, 50, 3), .fill = wild}, {ALM_DIMS(F32, 150, 3), .fill = wild}},
+     .attr = &twenty},
+    {.name = "rounding",
+     .in = {{ALM_DIMS(F32, 4, 9), .data = origin}, {ALM_DIMS(F32, 200, 9), .fill = shuffled}},
      .attr = &twenty},
     {.name = "ascending",
      .in = {{ALM_DIMS(F32, 9, 1), .fill = ascending}, {ALM_DIMS(F32, 1000, 1), .fill = ascending}},
