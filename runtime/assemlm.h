@@ -179,8 +179,9 @@ ALM_API alm_status alm_inspect_knobs(alm_write_fn *write, void *context);
 
 typedef struct alm_bench_options {
     int warmup, repeats; /* repeats >= 1 */
-    bool nodes;          /* a table of the time of every node (median) */
-    bool json;           /* JSON instead of Markdown */
+    bool warm;  /* the manual is that of the run before; otherwise each run forgets it first */
+    bool nodes; /* a table of the time of every node (median) */
+    bool json;  /* JSON instead of Markdown */
 } alm_bench_options;
 
 /* Runs the sample again and again: median and spread of the whole, of the stages, of the nodes. */

@@ -95,20 +95,30 @@ static alm_status check_same(const alm_result *first, const alm_result *now, int
     return ALM_OK;
 }
 
+static alm_status run_once(bench *b, const alm_sample *sample)
+{
+    if (!b->options->warm) {
+        alm_session_forget_manual(b->session);
+    }
+    return alm_session_predict(b->session, sample, &b->result);
+}
+
 static alm_status measure(bench *b, const alm_sample *sample)
 {
-    const int warmup = b->options->warmup;
     alm_result first;
-    /* One run more than asked for when there is no warm-up: it plans, and says how many nodes there
-     * are. */
+    /* The first run plans; a warm graph is planned by the second one. All poses must be that of the
+     * first, cold run. */
+    alm_session_forget_manual(b->session);
     ALM_TRY(alm_session_predict(b->session, sample, &first));
-    b->result = first;
-    ALM_TRY(make_series(b));
-    for (int run = 1; run < warmup; run++) {
-        ALM_TRY(alm_session_predict(b->session, sample, &b->result));
+    for (int run = 0; run < b->options->warmup || (run == 0 && b->options->warm); run++) {
+        ALM_TRY(run_once(b, sample));
     }
+    if (b->options->warmup == 0 && !b->options->warm) {
+        b->result = first;
+    }
+    ALM_TRY(make_series(b));
     for (int run = 0; run < b->options->repeats; run++) {
-        ALM_TRY(alm_session_predict(b->session, sample, &b->result));
+        ALM_TRY(run_once(b, sample));
         ALM_TRY(check_same(&first, &b->result, run + 1));
         note_times(b, run);
     }
@@ -216,10 +226,11 @@ static void report_markdown(const bench *b, const group *groups, int n_groups, a
     alm_buffer_format(out, "%.160s, %d threads, %s %s; assemlm %s %.40s\n", cpu,
                       b->session->device.threads, alm_engine_device_name(engine),
                       alm_engine_dtype_name(engine), alm_version(), alm_version_commit());
-    alm_buffer_format(
-        out, "model %.200s: %d tokens (%d computed), %d runs after %d, peak %.0f MB\n\n",
-        alm_engine_model_name(engine), b->result.tokens, b->result.tokens_used, b->options->repeats,
-        b->options->warmup > 1 ? b->options->warmup : 1, peak_memory_mb());
+    alm_buffer_format(out, "model %.200s: %d tokens, %s, %d runs after %d, peak %.0f MB\n\n",
+                      alm_engine_model_name(engine), b->result.tokens,
+                      b->options->warm ? "warm (the manual of the run before)"
+                                       : "cold (a new manual)",
+                      b->options->repeats, b->options->warmup, peak_memory_mb());
     alm_buffer_text(out, "| stage | median ms | least | most | p99 |\n|---|---:|---:|---:|---:|\n");
     for (int i = 0; i < b->n_stages; i++) {
         const spread *s = &b->stages[i].of;
@@ -280,11 +291,10 @@ static void report_json(const bench *b, const group *groups, int n_groups, alm_b
     alm_buffer_text(out, "}, ");
     json_text(out, "model", alm_engine_model_name(engine));
     alm_buffer_format(out,
-                      ", \"tokens\": %d, \"tokens_used\": %d, \"warmup\": %d, \"repeats\": %d, "
+                      ", \"tokens\": %d, \"manual\": \"%s\", \"warmup\": %d, \"repeats\": %d, "
                       "\"peak_rss_mb\": %.1f, \"stages\": [",
-                      b->result.tokens, b->result.tokens_used,
-                      b->options->warmup > 1 ? b->options->warmup : 1, b->options->repeats,
-                      peak_memory_mb());
+                      b->result.tokens, b->options->warm ? "warm" : "cold", b->options->warmup,
+                      b->options->repeats, peak_memory_mb());
     for (int i = 0; i < b->n_stages; i++) {
         alm_buffer_text(out, i ? ", {" : "{");
         json_text(out, "stage", b->stages[i].name);

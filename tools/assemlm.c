@@ -44,7 +44,8 @@ const cli_verb cli_verbs[] = {
      .examples = "  assemlm bench --repeats 20 --nodes\n"
                  "  assemlm bench --model DIR --pages 576x576 --threads 2 --json\n",
      .options = COMMON_OPTIONS | ENGINE_OPTIONS | SAMPLE_OPTIONS | OUT_OPTIONS | CLI_BIT(PAGES) |
-                CLI_BIT(WARMUP) | CLI_BIT(REPEATS) | CLI_BIT(NODES) | CLI_BIT(JSON) | CLI_BIT(SEED),
+                CLI_BIT(WARMUP) | CLI_BIT(REPEATS) | CLI_BIT(COLD) | CLI_BIT(WARM) |
+                CLI_BIT(NODES) | CLI_BIT(JSON) | CLI_BIT(SEED),
      .run = verb_bench},
     {.name = "inspect plan",
      .arguments = "",

@@ -69,6 +69,7 @@ static alm_status run(const cli_args *args, const inputs *in)
 {
     const alm_bench_options options = {.warmup = (int)cli_count(args, CLI_WARMUP, 2),
                                        .repeats = (int)cli_count(args, CLI_REPEATS, 10),
+                                       .warm = cli_given(args, CLI_WARM),
                                        .nodes = cli_given(args, CLI_NODES),
                                        .json = cli_given(args, CLI_JSON)};
     console_output out;
@@ -98,6 +99,7 @@ alm_status verb_bench(cli_args *args)
         console_error("out of memory");
         return ALM_STATUS_MEMORY;
     }
+    status = cli_conflict(args, CLI_COLD, CLI_WARM);
     for (size_t i = 0; i < sizeof own / sizeof own[0] && status == ALM_OK; i++) {
         status = cli_conflict(args, CLI_PAGES, own[i]);
     }
