@@ -244,6 +244,10 @@ alm_status verb_predict(cli_args *args)
         return ALM_STATUS_MEMORY;
     }
     alm_status status = inputs_resolve(args, in);
+    if (status == ALM_OK && cli_given(args, CLI_RENDER) &&
+        (strcmp(in->sample.fixed.path, "-") == 0 || strcmp(in->sample.moving.path, "-") == 0)) {
+        status = cli_usage(args, "--render reads the clouds again, which stdin cannot give twice");
+    }
     if (status == ALM_OK) {
         status = predict_one(args, in);
     }

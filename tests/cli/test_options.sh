@@ -143,6 +143,8 @@ runs 2 "pages and sample" bench --pages 5x5 --sample leg_1
 runs 2 "man and completion" help --man --completion bash
 runs 2 "stdin twice" predict --model x --fixed - --moving - --manual a b --category c
 says "stdin"
+runs 2 "a picture of stdin" predict --model x --fixed - --moving a --manual a b --category c --render x.png
+says "--render"
 runs 2 "model folder twice" inspect model a --model b
 
 # ---- Environment twins: the option wins
