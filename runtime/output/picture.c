@@ -112,6 +112,8 @@ static void fit(view *v, const panel *p, double radius)
     const double wide = fmax(v->high[0] - v->low[0], 1e-30);
     const double high = fmax(v->high[1] - v->low[1], 1e-30);
     v->scale = fmin((p->width - 2 * border) / wide, (p->height - 2 * border) / high);
+    /* A line of points towards the viewer must not leave the range of the depth buffer. */
+    v->scale = fmin(v->scale, 1e9 / fmax(v->high[2] - v->low[2], 1e-30));
 }
 
 /* A ball of this radius in fine pixels; its own roundness counts for the depth. */
@@ -271,7 +273,7 @@ static alm_status draw(const alm_picture_scene *scene, panel *p, alm_canvas *can
     after.matrix = scene->matrix;
     const layer panels[2][2] = {{base, before}, {base, after}};
     const double points = (double)(base.count / base.step + before.count / before.step);
-    const double radius = FINE * fmin(fmax(190 / sqrt(points), 1), 6);
+    const double radius = FINE * fmin(fmax(215 / sqrt(points), 1), 6);
     draw_words(canvas, scene);
     for (int row = 0; row < VIEWS; row++) {
         view v = view_from(view_angle[row]);
