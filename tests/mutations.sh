@@ -26,10 +26,11 @@ sort "$work/files" | comm -13 - "$work/have" | (cd "$tree" && xargs -r -d '\n' r
 
 cmake -S "$tree" -B "$work/build" -G Ninja -DASSEMLM_TESTS=ON >"$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }
 
-# build_and_run TEST : 0 it passed, 1 it failed, 2 it did not build
+# build_and_run "PROGRAM FILTER" : 0 it passed, 1 it failed, 2 it did not build
 build_and_run() {
-    cmake --build "$work/build" --target "$1" >"$work/log" 2>&1 || return 2
-    timeout 300 "$work/build/tests/$1" --gtest_fail_fast >"$work/log" 2>&1 || return 1
+    program=${1%% *}
+    cmake --build "$work/build" --target "$program" >"$work/log" 2>&1 || return 2
+    timeout 300 "$work/build/tests/$program" --gtest_fail_fast --gtest_filter="${1#* }" >"$work/log" 2>&1 || return 1
 }
 
 # replace FILE OLD NEW : 1 when OLD is not in FILE exactly once
@@ -50,17 +51,18 @@ replace() {
     cp "$work/mutant" "$1"
 }
 
-# The tests must pass on the code as it is, or their failing says nothing.
-tests=$(sed -n 's/^test: *//p' "$list" | sort -u)
-for test in $tests; do
-    result=0
-    build_and_run "$test" || result=$?
-    if [ $result -ne 0 ]; then
-        tail -n 40 "$work/log"
-        echo "mutations: $test does not pass on the code as it is"
-        exit 1
-    fi
-done
+# The tests must pass on the code as it is, or their failing says nothing. Asked before and after the mutations.
+sed -n 's/^test: *//p' "$list" | sort -u >"$work/tests"
+must_pass() {
+    while read -r test; do
+        if ! build_and_run "$test"; then
+            tail -n 40 "$work/log"
+            echo "mutations: $test does not pass on the code as it is"
+            exit 1
+        fi
+    done <"$work/tests"
+}
+must_pass
 
 # The list as lines of name, file, old, new, test, separated by a character that code does not hold.
 awk -v FS='\n' -v RS= '{
@@ -87,7 +89,7 @@ wanted() {
 killed=0
 bad=0
 separator=$(printf '\001')
-printf '%-44s %-40s %s\n' mutation file result
+printf '%-52s %-52s %s\n' mutation file result
 while IFS=$separator read -r name file old new test; do
     wanted "$name" "$@" || continue
     begin=$(date +%s)
@@ -105,7 +107,8 @@ while IFS=$separator read -r name file old new test; do
         esac
         cp "$work/original" "$tree/$file"
     fi
-    printf '%-44s %-40s %s (%d s)\n' "$name" "$file" "$result" $(($(date +%s) - begin))
+    printf '%-52s %-52s %s (%d s)\n' "$name" "$file" "$result" $(($(date +%s) - begin))
 done <"$work/entries"
+must_pass
 echo "mutations: $killed killed, $bad not"
 [ $bad -eq 0 ] && [ $killed -gt 0 ]
