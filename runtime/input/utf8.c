@@ -1,6 +1,8 @@
 /* Strict UTF-8 for texts from files and from users. */
 #include "runtime/input/utf8.h"
 
+#include <stdbool.h>
+
 size_t alm_utf8_read(const char *text, size_t bytes, uint32_t *code)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -54,7 +56,8 @@ size_t alm_utf8_check(const char *text, size_t bytes)
     size_t at = 0;
     while (at < bytes) {
         uint32_t code;
-        const size_t n = alm_utf8_read(text + at, bytes - at, &code);
+        const bool ascii = (unsigned char)text[at] < 0x80;
+        const size_t n = ascii ? 1 : alm_utf8_read(text + at, bytes - at, &code);
         if (n == 0) {
             return at;
         }
