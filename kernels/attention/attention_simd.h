@@ -134,7 +134,8 @@ static int64_t tiles_in_use(const layout *l)
     return (l->keys + KEYS - 1) / KEYS;
 }
 
-/* The rules of the keys of a tile; keys past those in use are never seen. */
+/* The rules of the keys of a tile. Keys past those in use are plain: they lie behind the end of
+ * every range. */
 static void pack_rule(const layout *l, int64_t tile)
 {
     tile_rule *rule = &l->rule[tile];
@@ -142,10 +143,9 @@ static void pack_rule(const layout *l, int64_t tile)
         rule->info.always[kind] = rule->info.never[kind] = 0;
         for (int64_t j = 0; j < KEYS; j++) {
             const int64_t key = tile * KEYS + j;
-            const bool in_use = key < l->keys;
-            const int32_t key_kind = in_use ? alm_row(const int32_t, &l->a->in[4], key)[2] : 0;
-            const bool hidden = kind == ALM_ROW_INVARIANT && key_kind == ALM_ROW_EQUIVARIANT;
-            const bool never = !in_use || hidden;
+            const int32_t key_kind =
+                key < l->keys ? alm_row(const int32_t, &l->a->in[4], key)[2] : ALM_ROW_PLAIN;
+            const bool never = kind == ALM_ROW_INVARIANT && key_kind == ALM_ROW_EQUIVARIANT;
             const bool always = !never && kind != ALM_ROW_PLAIN && key_kind != ALM_ROW_PLAIN;
             rule->first[kind][j] = never ? -INFINITY : always ? INFINITY : (float)key;
             rule->last[kind][j] = never ? INFINITY : always ? -INFINITY : (float)key;

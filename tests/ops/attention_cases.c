@@ -117,6 +117,7 @@ typedef enum pattern {
     PATTERN_ALL,      /* every key */
     PATTERN_SEGMENTS, /* two images: rows of the first half see the first half */
     PATTERN_LANGUAGE, /* causal, with runs of equivariant and invariant points */
+    PATTERN_EDGES,    /* groups of 6 plain rows whose bounds lie around those of key tiles */
     PATTERN_RANDOM    /* any range, any kind */
 } pattern;
 
@@ -145,6 +146,8 @@ static const shape shapes[] = {
     {"vision", 2, 2, 64, 256, 256, 0, 0, PATTERN_SEGMENTS, true, 0},
     {"one query of many keys", 4, 2, 128, 1, 700, 0, 0, PATTERN_ALL, false, 0},
     {"large scores", 2, 1, 16, 70, 200, 0, 0, PATTERN_RANDOM, false, 30},
+    {"edges of tiles", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 0},
+    {"edges of tiles, large scores", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 30},
     {"no query", 1, 1, 8, 4, 4, ALM_ROWS_NONE, 0, PATTERN_ALL, false, 0},
     {"no key", 1, 1, 8, 4, 4, 0, ALM_ROWS_NONE, PATTERN_ALL, false, 0},
 };
@@ -161,6 +164,7 @@ static int32_t kind_of(int64_t row)
 static void fill_rules(const alm_op_case *c, int index, void *const *filled, void *data)
 {
     (void)filled;
+    static const int64_t edges[10] = {0, 1, 2, 63, 64, 65, 127, 128, 129, 130};
     int32_t(*rule)[3] = data;
     const int64_t keys = made->keys;
     for (int64_t i = 0; i < c->in[index].desc.dim[0]; i++) {
@@ -172,6 +176,9 @@ static void fill_rules(const alm_op_case *c, int index, void *const *filled, voi
         } else if (made->pattern == PATTERN_LANGUAGE) {
             end = i + 1;
             kind = kind_of(i);
+        } else if (made->pattern == PATTERN_EDGES) {
+            begin = edges[i / 6 % 10];
+            end = edges[i / 60 % 10];
         } else if (made->pattern == PATTERN_RANDOM) {
             begin = (int64_t)(alm_test_random() % (uint64_t)(keys + 1)) - 3;
             end = begin + (int64_t)(alm_test_random() % (uint64_t)(keys + 1));
