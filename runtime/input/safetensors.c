@@ -223,7 +223,10 @@ static alm_status read_tensors(header *h, alm_tensor_list *list)
         if (!more) {
             break;
         }
-        if (strcmp(h->json.text, "__metadata__") == 0 && !has_metadata) {
+        if (strcmp(h->json.text, "__metadata__") == 0) {
+            if (has_metadata) {
+                return alm_fail(ALM_STATUS_MODEL, "%s: __metadata__ is there twice", h->file);
+            }
             has_metadata = true;
             ALM_TRY(alm_json_skip(&h->json));
             continue;
