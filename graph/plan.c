@@ -25,9 +25,7 @@ static size_t aligned(size_t bytes)
     return (bytes + ALM_ALIGNMENT - 1) / ALM_ALIGNMENT * ALM_ALIGNMENT;
 }
 
-/* ---- Kernels
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Kernels ---- */
 
 enum { MAX_ARGS = 256 };
 
@@ -78,9 +76,7 @@ static alm_status choose_kernels(alm_plan *p, const char *prefer, size_t *worksp
     return ALM_OK;
 }
 
-/* ---- Blocks
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Blocks ---- */
 
 /* The value whose buffer the first output of the node may take, or ALM_NONE. */
 static alm_value in_place_source(const alm_graph *g, int n, const int *last)
@@ -146,9 +142,7 @@ static alm_status make_blocks(alm_plan *p, const size_t *workspace_bytes, const 
     return ALM_OK;
 }
 
-/* ---- Places
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Places ---- */
 
 static bool overlap_in_time(const alm_block *a, const alm_block *b)
 {
@@ -218,9 +212,7 @@ static void find_lower_bound(alm_plan *p)
     }
 }
 
-/* ---- The plan
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- The plan ---- */
 
 static alm_status make(alm_plan *p, const char *prefer)
 {

@@ -50,8 +50,7 @@ static spread spread_of(double *ms, int runs)
                     .p99 = ms[rank - 1]};
 }
 
-/* ---- Running
- * -------------------------------------------------------------------------------------------- */
+/* ---- Running ---- */
 
 /* The number of stages and nodes is known after the first run. */
 static alm_status make_series(bench *b)
@@ -131,8 +130,7 @@ static alm_status measure(bench *b, const alm_sample *sample)
     return ALM_OK;
 }
 
-/* ---- Report
- * -------------------------------------------------------------------------------------------- */
+/* ---- Report ---- */
 
 /* "model name" of the first processor; "unknown" where the system does not tell. */
 static void processor_name(char *out, size_t bytes)
@@ -202,7 +200,7 @@ static int group_nodes(const bench *b, group *groups)
         }
         groups[g].nodes++;
         groups[g].ms += b->nodes[i].of.median;
-        groups[g].flop += node.flop;
+        groups[g].flop += alm_session_node_flop(b->session, i);
     }
     qsort(groups, (size_t)count, sizeof *groups, slowest_first);
     return count;
@@ -255,7 +253,7 @@ static void report_markdown(const bench *b, const group *groups, int n_groups, a
         const spread *s = &b->nodes[i].of;
         alm_buffer_format(out, "| %.200s | %s | %.4f | %.4f | %.4f |", node.name, node.kernel,
                           s->median, s->least, s->p99);
-        report_rate(out, rate(node.flop, s->median));
+        report_rate(out, rate(alm_session_node_flop(b->session, i), s->median));
         alm_buffer_format(out, " %.1f%% |\n", all > 0 ? 100 * s->median / all : 0);
     }
 }
@@ -323,7 +321,8 @@ static void report_json(const bench *b, const group *groups, int n_groups, alm_b
         json_text(out, "kernel", node.kernel);
         alm_buffer_text(out, ", ");
         json_spread(out, &b->nodes[i].of);
-        alm_buffer_format(out, ", \"gflops\": %.3f}", rate(node.flop, b->nodes[i].of.median));
+        alm_buffer_format(out, ", \"gflops\": %.3f}",
+                          rate(alm_session_node_flop(b->session, i), b->nodes[i].of.median));
     }
     alm_buffer_text(out, b->options->nodes && b->n_nodes > 0 ? "]}\n" : "}\n");
 }

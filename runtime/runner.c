@@ -52,9 +52,7 @@ int alm_prefix_tokens(const alm_prompt *prompt)
     return i;
 }
 
-/* ---- Inputs
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Inputs ---- */
 
 static void fill(const alm_runner *r, alm_value input, const void *data, size_t bytes)
 {

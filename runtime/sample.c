@@ -37,9 +37,7 @@ static void warn(alm_prepared *p, const char *format, ...)
     }
 }
 
-/* ---- Clouds
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Clouds ---- */
 
 alm_status alm_cloud_load(const alm_cloud_source *source, const char *param, alm_cloud *out)
 {
@@ -107,9 +105,7 @@ static alm_status prepare_cloud(alm_prepared *p, const alm_cloud *cloud, const c
     return ALM_OK;
 }
 
-/* ---- Pages
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Pages ---- */
 
 static alm_status load_page(const alm_page_source *source, int number, alm_image *out)
 {
@@ -168,8 +164,7 @@ static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_
     return ALM_OK;
 }
 
-/* ---- The whole sample
- * ---------------------------------------------------------------------------------------- */
+/* ---- The whole sample ---- */
 
 static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_cloud cloud[2],
                           alm_image image[ALM_PAGES], alm_prepared *p)

@@ -9,7 +9,6 @@
 
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"
-#include "kernels/linear/linear.h"
 #include "runtime/dump.h"
 #include "runtime/output/overwrite.h"
 #include "runtime/output/pose.h"
@@ -61,8 +60,7 @@ void alm_session_forget_manual(alm_session *s)
     s->manual.valid = false;
 }
 
-/* ---- Graphs and plans
- * ---------------------------------------------------------------------------------------- */
+/* ---- Graphs and plans ---- */
 
 /* Capacities grow in steps of a few percent of the release sizes, so that the samples of a data set
  * share a plan. */
@@ -128,8 +126,7 @@ static alm_status reserve_warm(alm_session *s, int64_t rows)
     return status;
 }
 
-/* ---- The manual that is held
- * --------------------------------------------------------------------------------- */
+/* ---- The manual that is held ---- */
 
 static size_t page_bytes(const alm_session *s, const alm_prepared *p)
 {
@@ -159,9 +156,7 @@ static alm_status hold(alm_session *s, const alm_prepared *p)
     return ALM_OK;
 }
 
-/* ---- One run
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- One run ---- */
 
 /* When the pose is not finite: a weight that is not either is the likeliest reason, and can be
  * named. */
@@ -246,9 +241,7 @@ alm_status alm_session_dump_next(alm_session *s, const char *path, bool force)
     return ALM_OK;
 }
 
-/* ---- Result
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Result ---- */
 
 static void add_time(alm_result *r, const char *stage, double ms)
 {
@@ -262,20 +255,6 @@ static void add_time(alm_result *r, const char *stage, double ms)
         r->timing[r->timing_count].stage = stage;
         r->timing[r->timing_count++].ms = ms;
     }
-}
-
-const char *alm_node_stage(const char *node)
-{
-    static const struct {
-        const char *prefix, *stage;
-    } stages[] = {
-        {"points.", "points"}, {"bridge.", "points"}, {"vision.", "vision"}, {"head.", "head"}};
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
-        if (strncmp(node, stages[i].prefix, strlen(stages[i].prefix)) == 0) {
-            return stages[i].stage;
-        }
-    }
-    return "language";
 }
 
 static void add_node_times(const alm_session *s, alm_result *r)
@@ -344,32 +323,4 @@ alm_status alm_session_predict(alm_session *s, const alm_sample *sample, alm_res
     alm_free(s->dump);
     s->dump = NULL;
     return status;
-}
-
-/* ---- What the bench sees
- * --------------------------------------------------------------------------------------- */
-
-int alm_session_nodes(const alm_session *s)
-{
-    return s->last ? s->last->model.graph->n_nodes : 0;
-}
-
-alm_node_info alm_session_node(const alm_session *s, int n)
-{
-    const alm_runner *r = s->last;
-    const alm_node *node = &r->model.graph->nodes[n];
-    alm_node_info info = {
-        .name = node->name,
-        .op = node->op->name,
-        .kernel = r->plan->kernel[n]->name,
-        .ms = alm_executor_node_ms(r->executor, n),
-    };
-    if (node->op == &alm_op_linear) {
-        const alm_tensor x = alm_executor_tensor(r->executor, node->in[0]);
-        const alm_tensor w = alm_executor_tensor(r->executor, node->in[1]);
-        const int weights =
-            ((const alm_linear_attr *)node->attr)->epilogue == ALM_EPILOGUE_SWIGLU ? 2 : 1;
-        info.flop = 2.0 * weights * (double)alm_rows(&x) * (double)alm_desc_count(&w.desc);
-    }
-    return info;
 }

@@ -30,15 +30,17 @@ struct alm_session {
  * they are large enough. */
 alm_status alm_session_reserve(alm_session *session, int64_t patches, int64_t tokens);
 
-/* What the bench shows of a node. */
+/* What is known of a node after a run (profile.c). */
 typedef struct alm_node_info {
     const char *name, *op, *kernel;
-    double ms;   /* of the last run */
-    double flop; /* of the last run: 2·multiply-adds of linear and attention; 0 for the others */
+    double ms; /* of the last run */
 } alm_node_info;
 
 int alm_session_nodes(const alm_session *session);
 alm_node_info alm_session_node(const alm_session *session, int node);
+/* Of the last run: 2·multiply-adds of linear and attention, masked pairs not counted; 0 for other
+ * operations. */
+double alm_session_node_flop(const alm_session *session, int node);
 
 /* Runs the prepared sample: copies it into the inputs and executes, warm when its manual is the one
  * before; pose: the head's numbers. The part of alm_session_predict behind the reading, for

@@ -7,9 +7,7 @@
 #include "runtime/input/state.h"
 #include "tests/shim/alm_test.h"
 
-/* ---- Files
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Files ---- */
 
 static alm_state *open_stages(const char *path)
 {
@@ -88,9 +86,7 @@ void alm_test_close(alm_test_model *m)
     *m = (alm_test_model){0};
 }
 
-/* ---- One stage
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- One stage ---- */
 
 static double value_at(const alm_state_tensor *t, int64_t i)
 {
@@ -221,9 +217,7 @@ static void compare_stage(const char *sample, const char *name, const alm_state_
     }
 }
 
-/* ---- A folder
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- A folder ---- */
 
 /* Stages that nobody reads and that are therefore not computed: DeepStack features behind the last
  * but one layer. */
