@@ -1,5 +1,6 @@
 #include "runtime/output/result.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "kernels/core/memory.h"
@@ -17,7 +18,7 @@ static object begin(void)
     return (object){.root = root, .failed = root == NULL};
 }
 
-/* Takes the value over; NULL (no memory, a number that is not finite) fails the object. */
+/* Takes the value over; NULL (no memory) fails the object. */
 static void put(object *o, const char *key, json_t *value)
 {
     if (o->failed) {
@@ -36,11 +37,17 @@ static json_t *finish(object *o)
     return o->root;
 }
 
+/* JSON has no word for what is not finite; a session gives no such result. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *numbers(const double *value, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < count; i++) {
-        if (json_array_append_new(list, json_real(value[i])) != 0) {
+        if (json_array_append_new(list, number(value[i])) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -67,7 +74,7 @@ static json_t *named(const double *value, const char *letters)
     object o = begin();
     for (size_t i = 0; letters[i]; i++) {
         const char key[2] = {letters[i], '\0'};
-        put(&o, key, json_real(value[i]));
+        put(&o, key, number(value[i]));
     }
     return finish(&o);
 }
@@ -144,7 +151,7 @@ static json_t *timing_object(const alm_result *r)
 {
     object o = begin();
     for (int i = 0; i < r->timing_count; i++) {
-        put(&o, r->timing[i].stage, json_real(r->timing[i].ms));
+        put(&o, r->timing[i].stage, number(r->timing[i].ms));
     }
     return finish(&o);
 }
