@@ -1,10 +1,13 @@
 #include "runtime/output/result.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernels/core/memory.h"
 #include "runtime/engine.h"
+#include "runtime/input/utf8.h"
 
 /* Builds an object key by key; `failed` sticks, and the object is released once at the end. */
 typedef struct object {
@@ -41,6 +44,17 @@ static json_t *finish(object *o)
 static json_t *number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+static bool is_utf8(const char *text)
+{
+    return alm_utf8_check(text, strlen(text)) == strlen(text);
+}
+
+/* null for what JSON cannot hold. (json_string gives NULL for that and for no memory alike.) */
+static json_t *text_or_null(const char *text)
+{
+    return text && is_utf8(text) ? json_string(text) : json_null();
 }
 
 static json_t *numbers(const double *value, size_t count)
@@ -160,9 +174,7 @@ static json_t *timing_object(const alm_result *r)
 static json_t *model_object(const alm_engine *engine)
 {
     object o = begin();
-    const char *name = alm_engine_model_name(engine);
-    json_t *text = json_string(name);
-    put(&o, "name", text ? text : json_null()); /* a folder's name need not be UTF-8 */
+    put(&o, "name", text_or_null(alm_engine_model_name(engine))); /* a folder may have any name */
     put(&o, "sha256", json_null());
     return finish(&o);
 }
@@ -192,8 +204,7 @@ alm_status alm_result_json(const alm_engine *engine, const alm_sample *sample,
                            const alm_result *result, char **out)
 {
     char convention[192];
-    json_t *id = sample->id ? json_string(sample->id) : json_null();
-    if (!id) {
+    if (sample->id && !is_utf8(sample->id)) {
         return alm_fail_param(alm_fail(ALM_STATUS_SAMPLE, "id: is not UTF-8"), "id");
     }
     snprintf(convention, sizeof convention,
@@ -201,7 +212,7 @@ alm_status alm_result_json(const alm_engine *engine, const alm_sample *sample,
              "center_subtracted in the clouds' unit (%s), pose in units",
              unit_name(sample->units));
     object o = begin();
-    put(&o, "id", id);
+    put(&o, "id", text_or_null(sample->id));
     put(&o, "ok", json_true());
     put(&o, "pose", pose_object(result));
     put(&o, "units", json_string(sample->units == ALM_UNITS_UNIT ? "unit" : "m"));
@@ -227,9 +238,7 @@ json_t *alm_error_object(alm_status status)
     object o = begin();
     const char *param = alm_error_param();
     put(&o, "code", json_string(alm_status_name(status)));
-    /* alm_fail cuts long texts, and may do so within a character. */
-    json_t *message = json_string(alm_error_message());
-    put(&o, "message", message ? message : json_string(alm_status_name(status)));
+    put(&o, "message", text_or_null(alm_error_message())); /* alm_fail keeps to UTF-8 */
     put(&o, "param", param[0] ? json_string(param) : json_null());
     return finish(&o);
 }
@@ -244,8 +253,7 @@ alm_status alm_error_json(alm_status status, char **out)
 alm_status alm_failure_json(const char *id, alm_status status, char **out)
 {
     object o = begin();
-    json_t *name = id ? json_string(id) : NULL;
-    put(&o, "id", name ? name : json_null()); /* an id that is not UTF-8 cannot be repeated */
+    put(&o, "id", text_or_null(id)); /* one that is not UTF-8 cannot be repeated */
     put(&o, "ok", json_false());
     put(&o, "error", alm_error_object(status));
     return alm_json_text(finish(&o), out);
