@@ -137,7 +137,7 @@ static unsigned sample_at(const uint8_t *row, int bits, size_t i)
 {
     const unsigned per_byte = 8u / (unsigned)bits;
     const unsigned shift = (per_byte - 1 - (unsigned)(i % per_byte)) * (unsigned)bits;
-    return row[i / per_byte] >> shift & ((1u << bits) - 1);
+    return (unsigned)row[i / per_byte] >> shift & ((1u << bits) - 1);
 }
 
 /* Pixel i of the row -> three bytes. */

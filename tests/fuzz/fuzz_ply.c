@@ -1,0 +1,8 @@
+/* PLY. */
+#include "tests/fuzz/fuzz_cloud.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_cloud(data, size, "ply");
+    return 0;
+}

@@ -1,0 +1,8 @@
+/* XYZ text. */
+#include "tests/fuzz/fuzz_cloud.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_cloud(data, size, "");
+    return 0;
+}
