@@ -106,7 +106,12 @@ static alm_status make_part(alm_folder_write *w)
     int error = EEXIST;
     ALM_TRY(alm_alloc(bytes, 1, "path", &part));
     for (int i = 0; i < NAME_TRIES && error == EEXIST; i++) {
-        snprintf(part, bytes, "%s.part-%ld-%d", w->path, (long)getpid(), i);
+        /* A replaced folder that could not be removed keeps the name that ends in ".old". */
+        snprintf(part, bytes, "%s.part-%ld-%d.old", w->path, (long)getpid(), i);
+        if (access(part, F_OK) == 0) {
+            continue;
+        }
+        part[strlen(part) - strlen(".old")] = '\0';
         error = mkdir(part, 0777) == 0 ? 0 : errno;
     }
     if (error) {

@@ -117,9 +117,9 @@ static uint32_t *path_count(path_table *t, uint64_t hash)
     return &t->count[i];
 }
 
-/* wanted[n]: allocation n is the first, second or last of its call path. Returns the number of
- * paths. */
-static int64_t choose_paths(const uint64_t *hash, int64_t calls, uint8_t *wanted)
+/* wanted[n]: allocation n is the first of its call path; thorough: or the second or the last one.
+ * Returns their number. */
+static int64_t choose_paths(const uint64_t *hash, int64_t calls, bool thorough, uint8_t *wanted)
 {
     path_table t = {.mask = 1};
     while (t.mask < 2 * (uint64_t)calls) {
@@ -127,20 +127,19 @@ static int64_t choose_paths(const uint64_t *hash, int64_t calls, uint8_t *wanted
     }
     t.key = calloc(t.mask + 1, sizeof *t.key);
     t.count = calloc(t.mask + 1, sizeof *t.count);
-    int64_t paths = 0;
+    int64_t chosen = 0;
     for (int64_t n = 0; n < calls; n++) {
-        const uint32_t seen = (*path_count(&t, hash[n]))++;
-        paths += seen == 0;
-        wanted[n] = seen < 2;
+        wanted[n] = (*path_count(&t, hash[n]))++ < (thorough ? 2 : 1);
     }
     for (int64_t n = calls - 1; n >= 0; n--) {
         uint32_t *count = path_count(&t, hash[n]);
-        wanted[n] |= *count != 0;
+        wanted[n] |= thorough && *count != 0;
         *count = 0;
+        chosen += wanted[n];
     }
     free(t.key);
     free(t.count);
-    return paths;
+    return chosen;
 }
 
 static void try_all(problems *p, const fault_scenario *s, bool sticky, const uint8_t *wanted,
@@ -161,13 +160,12 @@ static void try_all(problems *p, const fault_scenario *s, bool sticky, const uin
 /* The distance between the allocations that fail besides those that `wanted` names, so that both
  * passes end in time. A run whose n-th allocation fails takes n/calls of a whole one: half on
  * average. */
-static int64_t choose_stride(const fault_scenario *s, int64_t calls, int64_t chosen, double one_run)
+static int64_t choose_stride(double allowed, int64_t calls, int64_t chosen, double one_run)
 {
     const char *all = getenv("ASSEMLM_FAULTS_ALL");
     if (all && all[0] == '1') {
         return 1;
     }
-    const double allowed = s->seconds > 0 ? s->seconds : 10;
     double room = allowed - one_run * (double)chosen;
     room = room < 0.1 * allowed ? 0.1 * allowed : room;
     return (int64_t)(one_run * (double)calls / room) + 1;
@@ -192,20 +190,21 @@ static void try_scenario(problems *p, const fault_scenario *s, uint64_t *hash, u
 
     const int64_t calls = o.report.calls;
     const int64_t known = calls < PATH_CAPACITY ? calls : PATH_CAPACITY;
-    const int64_t paths = choose_paths(hash, known, wanted);
-    int64_t chosen = 0;
-    for (int64_t n = 0; n < known; n++) {
-        chosen += wanted[n];
+    const double allowed = s->seconds > 0 ? s->seconds : 10;
+    bool thorough = true;
+    int64_t chosen = choose_paths(hash, known, thorough, wanted);
+    if (one_run * (double)chosen > allowed) {
+        thorough = false;
+        chosen = choose_paths(hash, known, thorough, wanted);
     }
-    const int64_t stride = choose_stride(s, calls, chosen, one_run);
-    printf("%s: %" PRId64 " allocations on %" PRId64 " call paths, at most %" PRId64 " bytes; ",
-           s->name, calls, paths, o.report.peak_bytes);
+    const int64_t stride = choose_stride(allowed, calls, chosen, one_run);
+    printf("%s: %" PRId64 " allocations, at most %" PRId64 " bytes; ", s->name, calls,
+           o.report.peak_bytes);
     if (stride == 1) {
         printf("each fails\n");
     } else {
-        printf("the first, second and last of each path fail (%" PRId64 "), and every %" PRId64
-               "th\n",
-               chosen, stride);
+        printf("the %s of each call path (%" PRId64 ") and every %" PRId64 "th fail\n",
+               thorough ? "first, second and last" : "first", chosen, stride);
     }
     fflush(stdout);
     try_all(p, s, false, wanted, known, stride);

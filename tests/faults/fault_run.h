@@ -23,8 +23,8 @@ typedef struct fault_scenario {
 
 /* Tries the scenario and returns the number of things that are wrong; text gets a line for each of
  * the first. When trying all n would take longer than allowed, every call path is tried at its
- * first, second and last allocation, the rest with a stride; the output says what was done.
- * ASSEMLM_FAULTS_ALL=1 tries all. */
+ * first (where there is time: its second and last) allocation, the rest with a stride; the output
+ * says what was done. ASSEMLM_FAULTS_ALL=1 tries all. */
 enum { FAULT_TEXT = 4096 };
 int fault_problems(const fault_scenario *scenario, char text[FAULT_TEXT]);
 
