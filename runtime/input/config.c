@@ -224,8 +224,7 @@ static const char *base_entry(alm_tree *tree)
     return NULL;
 }
 
-static alm_status read_config_tree(alm_tree *tree, const char *folder, const char *base_option,
-                                   alm_settings *s)
+static alm_status read_config_tree(alm_tree *tree, alm_settings *s)
 {
     alm_bridge_config *b = &s->model.bridge;
     CHECK_SWITCHES(tree, config_switches);
@@ -237,15 +236,14 @@ static alm_status read_config_tree(alm_tree *tree, const char *folder, const cha
     if (strlen(query) > 128) {
         alm_tree_fail(tree, POSE "query_token has %zu bytes, at most 128", strlen(query));
     }
-    const char *entry = base_entry(tree);
+    base_entry(tree);
     read_projector(tree, s);
     if (tree->status == ALM_OK) {
         set_taps(tree, b);
         check_config(tree, s);
     }
     ALM_TRY(tree->status);
-    ALM_TRY(alm_strdup(query, "query_token", &s->query_token));
-    return alm_base_folder_find(folder, base_option, entry, &s->base);
+    return alm_strdup(query, "query_token", &s->query_token);
 }
 
 /* ---- The base folder ------------------------------------------------------------------------- */
@@ -402,6 +400,7 @@ static alm_status read_processor_tree(alm_tree *tree, alm_settings *s)
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 typedef alm_status parse_fn(const char *text, size_t bytes, alm_tree *tree);
+typedef alm_status take_fn(alm_tree *tree, alm_settings *s);
 
 /* Reads folder/name into the tree, whose messages begin with the name. */
 static alm_status read_tree(const char *folder, const char *name, parse_fn *parse, alm_tree *tree)
@@ -418,19 +417,12 @@ static alm_status read_tree(const char *folder, const char *name, parse_fn *pars
     return status;
 }
 
-static alm_status read_base(const char *base, alm_status (*read_json)(alm_tree *, alm_settings *),
-                            alm_settings *s)
+static alm_status read_json(const char *folder, const char *name, take_fn *take, alm_settings *s)
 {
     alm_tree tree = {.nodes = 0};
-    alm_status status = read_tree(base, "preprocessor_config.json", alm_json_tree, &tree);
+    alm_status status = read_tree(folder, name, alm_json_tree, &tree);
     if (status == ALM_OK) {
-        status = read_processor_tree(&tree, s);
-    }
-    alm_tree_clear(&tree);
-    ALM_TRY(status);
-    status = read_tree(base, "config.json", alm_json_tree, &tree);
-    if (status == ALM_OK) {
-        status = read_json(&tree, s);
+        status = take(&tree, s);
     }
     alm_tree_clear(&tree);
     return status;
@@ -441,11 +433,37 @@ static alm_status read_settings(const char *folder, const char *base_option, alm
     alm_tree tree = {.nodes = 0};
     alm_status status = read_tree(folder, "config.yaml", alm_yaml_tree, &tree);
     if (status == ALM_OK) {
-        status = read_config_tree(&tree, folder, base_option, s);
+        status = read_config_tree(&tree, s);
+    }
+    if (status == ALM_OK) {
+        status = alm_base_folder_find(folder, base_option, base_entry(&tree), &s->base);
     }
     alm_tree_clear(&tree);
     ALM_TRY(status);
-    return read_base(s->base, read_backbone_tree, s);
+    ALM_TRY(read_json(s->base, "preprocessor_config.json", read_processor_tree, s));
+    return read_json(s->base, "config.json", read_backbone_tree, s);
+}
+
+static alm_status take_text(const char *name, const alm_settings_text *text, parse_fn *parse,
+                            take_fn *take, alm_settings *s)
+{
+    alm_tree tree = {.file = name};
+    alm_status status = parse(text->text, text->bytes, &tree);
+    if (status == ALM_OK) {
+        status = take(&tree, s);
+    }
+    alm_tree_clear(&tree);
+    return status;
+}
+
+static alm_status take_texts(const alm_settings_text *config, const alm_settings_text *processor,
+                             const alm_settings_text *base, alm_settings *s)
+{
+    ALM_TRY(take_text("config.yaml", config, alm_yaml_tree, read_config_tree, s));
+    ALM_TRY(
+        take_text("preprocessor_config.json", processor, alm_json_tree, read_processor_tree, s));
+    ALM_TRY(take_text("config.json", base, alm_json_tree, read_backbone_tree, s));
+    return alm_strdup("", "a path", &s->base);
 }
 
 static alm_status give(alm_status status, alm_settings *s, alm_settings **out)
@@ -465,13 +483,25 @@ alm_status alm_settings_read(const char *folder, const char *base_option, alm_se
     return give(read_settings(folder, base_option, s), s, out);
 }
 
+alm_status alm_settings_read_texts(const alm_settings_text *config,
+                                   const alm_settings_text *processor,
+                                   const alm_settings_text *base, alm_settings **out)
+{
+    alm_settings *s;
+    ALM_TRY(alm_calloc(1, sizeof *s, "the settings", &s));
+    return give(take_texts(config, processor, base, s), s, out);
+}
+
 alm_status alm_settings_read_base(const char *base, alm_settings **out)
 {
     alm_settings *s;
     ALM_TRY(alm_calloc(1, sizeof *s, "the settings", &s));
     alm_status status = alm_base_folder_find(base, base, NULL, &s->base);
     if (status == ALM_OK) {
-        status = read_base(s->base, read_base_tree, s);
+        status = read_json(s->base, "preprocessor_config.json", read_processor_tree, s);
+    }
+    if (status == ALM_OK) {
+        status = read_json(s->base, "config.json", read_base_tree, s);
     }
     return give(status, s, out);
 }

@@ -8,6 +8,7 @@
 #ifndef ALM_RUNTIME_INPUT_CONFIG_H
 #define ALM_RUNTIME_INPUT_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "graph/models/config.h"
@@ -37,6 +38,16 @@ void alm_settings_free(alm_settings *settings);
 /* Finds only the base folder's image and token settings: for `inspect tokens|image --base`. The
  * model's other sizes stay 0. */
 alm_status alm_settings_read_base(const char *base, alm_settings **out);
+
+/* The same as alm_settings_read from the texts of config.yaml, preprocessor_config.json and
+ * config.json; base is "". */
+typedef struct alm_settings_text {
+    const char *text;
+    size_t bytes;
+} alm_settings_text;
+alm_status alm_settings_read_texts(const alm_settings_text *config,
+                                   const alm_settings_text *processor,
+                                   const alm_settings_text *base, alm_settings **out);
 
 /* What only tensor shapes tell (embedding rows, channels of the point encoder), after checking
  * every tensor of the state against the sizes: missing, unexpected and misshapen ones are refused
