@@ -7,7 +7,7 @@
 #include "runtime/input/utf8.h"
 
 #define FREE_PAIR UINT64_MAX
-#define NO_TOKEN SIZE_MAX
+#define NO_TOKEN UINT32_MAX
 #define NO_NODE UINT32_MAX
 
 /* How much of a token messages show. */
@@ -56,13 +56,22 @@ static int byte_of(uint32_t code)
     return n <= 32 ? n : n <= 66 ? n - 33 + 127 : 173;
 }
 
+/* Room for `count` bytes behind the text and `extra` others. */
+static alm_status reserve_text(alm_bpe *bpe, size_t extra, size_t count)
+{
+    const size_t used = bpe->text_bytes + extra;
+    if (count > ALM_BPE_TEXT || used + count > ALM_BPE_TEXT) {
+        return alm_fail(ALM_STATUS_MODEL, "%s: the tokens have more than %d bytes together",
+                        bpe->file, (int)ALM_BPE_TEXT);
+    }
+    return alm_reserve(used + count + 1, 1, bpe->file, &bpe->text, &bpe->text_capacity);
+}
+
 /* Appends the bytes that a text of the alphabet stands for to bpe->text, behind *bytes others. Not
  * kept until text_bytes is moved. */
 static alm_status append_bytes(alm_bpe *bpe, const char *text, size_t count, size_t *bytes)
 {
-    size_t need;
-    ALM_TRY(alm_add_size(bpe->text_bytes + *bytes, count, bpe->file, &need));
-    ALM_TRY(alm_reserve(need + 1, 1, bpe->file, &bpe->text, &bpe->text_capacity));
+    ALM_TRY(reserve_text(bpe, *bytes, count));
     for (size_t at = 0; at < count;) {
         uint32_t code = 0;
         const size_t n = alm_utf8_read(text + at, count - at, &code);
@@ -228,19 +237,17 @@ alm_status alm_bpe_add(alm_bpe *bpe, const char *text, size_t bytes, int64_t id)
     }
     bpe->slot[slot] = (int32_t)id;
     bpe->used_slots++;
-    bpe->token[id] = (alm_bpe_token){.offset = bpe->text_bytes, .bytes = count};
+    bpe->token[id] = (alm_bpe_token){(uint32_t)bpe->text_bytes, (uint32_t)count};
     bpe->text_bytes += count;
     return ALM_OK;
 }
 
 alm_status alm_bpe_add_special(alm_bpe *bpe, const char *text, size_t bytes, int64_t id)
 {
-    size_t need;
     ALM_TRY(reserve_id(bpe, text, bytes, id));
-    ALM_TRY(alm_add_size(bpe->text_bytes, bytes, bpe->file, &need));
-    ALM_TRY(alm_reserve(need, 1, bpe->file, &bpe->text, &bpe->text_capacity));
+    ALM_TRY(reserve_text(bpe, 0, bytes));
     memcpy(bpe->text + bpe->text_bytes, text, bytes);
-    bpe->token[id] = (alm_bpe_token){.offset = bpe->text_bytes, .bytes = bytes, .added = true};
+    bpe->token[id] = (alm_bpe_token){(uint32_t)bpe->text_bytes, (uint32_t)bytes};
     bpe->text_bytes += bytes;
     return ALM_OK;
 }
@@ -269,6 +276,10 @@ alm_status alm_bpe_add_merge(alm_bpe *bpe, const char *left, size_t left_bytes, 
                           a < 0   ? "the first is not in the vocabulary"
                           : b < 0 ? "the second is not in the vocabulary"
                                   : "what they become is not in the vocabulary");
+    }
+    if (bpe->merges >= ALM_BPE_MERGES) {
+        return alm_fail(ALM_STATUS_MODEL, "%s: more than %d merges", bpe->file,
+                        (int)ALM_BPE_MERGES);
     }
     ALM_TRY(grow_merges(bpe));
     const uint64_t pair = (uint64_t)(uint32_t)a << 32 | (uint32_t)b;

@@ -15,13 +15,12 @@
 #include "kernels/core/status.h"
 #include "runtime/input/tokenizer.h"
 
-/* No known vocabulary has a third of that. */
-enum { ALM_BPE_TOKENS = 1 << 20 };
+/* No known vocabulary has half of that; with these limits a hostile file costs 40 MB at most. */
+enum { ALM_BPE_TOKENS = 1 << 19, ALM_BPE_MERGES = 1 << 19, ALM_BPE_TEXT = 8 << 20 };
 
-/* Bytes of a token within alm_bpe.text; offset SIZE_MAX: no token has this id. */
+/* Bytes of a token within alm_bpe.text; offset UINT32_MAX: no token has this id. */
 typedef struct alm_bpe_token {
-    size_t offset, bytes;
-    bool added; /* never made by merging */
+    uint32_t offset, bytes;
 } alm_bpe_token;
 
 typedef struct alm_bpe_merge {

@@ -115,6 +115,9 @@ alm_status alm_json_item(alm_json *json, bool *more)
 static alm_status put(alm_json *json, const char *bytes, size_t count)
 {
     size_t need;
+    if (count > ALM_JSON_TEXT || json->bytes + count > ALM_JSON_TEXT) {
+        return alm_json_fail(json, "a text is longer than %d bytes", (int)ALM_JSON_TEXT);
+    }
     ALM_TRY(alm_add_size(json->bytes, count, json->file, &need));
     ALM_TRY(alm_add_size(need, 1, json->file, &need));
     ALM_TRY(alm_reserve(need, 1, json->file, &json->text, &json->capacity));

@@ -11,6 +11,9 @@
 
 #include "runtime/input/tree.h"
 
+/* The longest text or number. */
+enum { ALM_JSON_TEXT = 1 << 20 };
+
 typedef struct alm_json {
     const char *file; /* for messages; borrowed */
     const char *begin, *at, *end;

@@ -13,7 +13,7 @@
 #include "runtime/input/utf8.h"
 
 /* The released tokenizer.json has 11 MB. */
-enum { TOKENIZER_FILE_LIMIT = 32 << 20 };
+enum { TOKENIZER_FILE_LIMIT = 20 << 20 };
 
 /* ---- Added tokens ---------------------------------------------------------------------------- */
 

@@ -464,7 +464,7 @@ ALM_TEST(tokenizer, settings_of_tokenizer_json)
         {"\"id\":957", "\"id\":955", "\"<|im_start|>\" has the id 955 of another token"},
         {"\"id\":957", "\"id\":956", "\"<|im_start|>\" has the id 956 of another token"},
         {"\"id\":957", "\"id\":2000", "no token has the id 957, the largest is 2000"},
-        {"\"id\":957", "\"id\":4294967297", "has the id 4294967297, at most 1048575"},
+        {"\"id\":957", "\"id\":4294967297", "has the id 4294967297, at most 524287"},
         {"\"id\":957", "\"id\":-1", "an added token has no id"},
         {"\"id\":957", "\"id\":\"957\"", "an added token has no id"},
         {"{\"version\"", "[{\"version\"", "is '[', expected '{'"},
@@ -519,7 +519,7 @@ ALM_TEST(tokenizer, vocabulary_and_merges)
     refuse_files(-1, ",\"\\u0144\":256", "", none, "stands for no byte (U+0144)");
     refuse_files(-1, ",\"a\\u0000\":256", "", none, "vocab.json: line 1");
     refuse_files(-1, ",\"ab\":-1", "", none, "a token's id is -1, expected a whole number from 0");
-    refuse_files(-1, ",\"ab\":1048576", "", none, "a token's id is 1048576, expected");
+    refuse_files(-1, ",\"ab\":524288", "", none, "a token's id is 524288, expected");
     refuse_files(-1, ",\"ab\":256.0", "", none, "a token's id is 256.0, expected");
     refuse_files(-1, ",\"ab\":\"256\"", "", none, "a token's id is no number");
     refuse_files(-1, ",\"ab\"", "", none, "expected ':'");
@@ -564,6 +564,9 @@ ALM_TEST(tokenizer, long_tokens)
     ALM_CHECK_INT(strlen(decoded), LONG);
     alm_free(decoded);
     alm_tokenizer_free(t);
+    sprintf(more + head + LONG, "a\":256");
+    const alm_tokenizer_texts longer = {.vocab = text, .vocab_bytes = write_vocab(text, -1, more)};
+    expect_refusal(&longer, "a text is longer than 1048576 bytes");
     free(text);
     free(more);
 }
