@@ -203,7 +203,7 @@ static alm_status copy_settings(const char *folder, const char *from)
     }
     alm_settings_free(settings);
     alm_free(base);
-    return status == ALM_STATUS_MODEL ? alm_fail_param(status, "from") : status;
+    return status;
 }
 
 static alm_status fill_folder(const alm_synth_options *o, const char *folder, bool is_torch)
