@@ -56,8 +56,7 @@ ALM_PRINTF(2, 3) static void print(sink *s, const char *format, ...)
     s->bytes = (size_t)(text - s->text);
 }
 
-/* ---- inspect model
- * -------------------------------------------------------------------------------------------- */
+/* ---- inspect model ---- */
 
 typedef enum use { USE_UNKNOWN, USE_UNEXPECTED, USE_NONE, USE_READ } use;
 
@@ -275,8 +274,7 @@ alm_status alm_inspect_model(const char *model, const char *base, alm_write_fn *
     return alm_fail_param(status, "model");
 }
 
-/* ---- inspect tokens
- * -------------------------------------------------------------------------------------------- */
+/* ---- inspect tokens ---- */
 
 /* One text of 1 MiB, every byte of it an escape of six. */
 enum { TOKEN_LINE_BYTES = 6 * ALM_TEXT_LIMIT + 4096 };
@@ -443,8 +441,7 @@ alm_status alm_inspect_tokens(const char *model, const char *base, const char *p
     return status;
 }
 
-/* ---- inspect image
- * -------------------------------------------------------------------------------------------- */
+/* ---- inspect image ---- */
 
 static alm_status read_settings(const char *model, const char *base, alm_settings **out)
 {
@@ -495,8 +492,7 @@ alm_status alm_inspect_image(const char *model, const char *base, const char *pa
     return status;
 }
 
-/* ---- inspect --env
- * -------------------------------------------------------------------------------------------- */
+/* ---- inspect --env ---- */
 
 alm_status alm_inspect_knobs(alm_write_fn *write, void *context)
 {

@@ -45,8 +45,7 @@ static void free_entry(entry *e)
     *e = (entry){0};
 }
 
-/* ---- One line
- * -------------------------------------------------------------------------------------------- */
+/* ---- One line ---- */
 
 static int find_key(const char *name, size_t bytes)
 {
@@ -231,8 +230,7 @@ static alm_status parse_line(const alm_line *line, const char *file, const char 
     return ALM_OK;
 }
 
-/* ---- The list
- * -------------------------------------------------------------------------------------------- */
+/* ---- The list ---- */
 
 typedef struct list_run {
     alm_session *session;

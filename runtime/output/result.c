@@ -118,8 +118,7 @@ void alm_text_free(char *text)
     alm_free(text);
 }
 
-/* ---- A result
- * -------------------------------------------------------------------------------------------- */
+/* ---- A result ---- */
 
 static json_t *pose_object(const alm_result *r)
 {
@@ -230,8 +229,7 @@ alm_status alm_result_json(const alm_engine *engine, const alm_sample *sample,
     return alm_json_text(finish(&o), out);
 }
 
-/* ---- Failures
- * -------------------------------------------------------------------------------------------- */
+/* ---- Failures ---- */
 
 json_t *alm_error_object(alm_status status)
 {
