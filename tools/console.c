@@ -290,7 +290,14 @@ int console_output_write(void *output, const char *text, size_t bytes)
     if (out->failed) {
         return 1;
     }
-    if (fwrite(text, 1, bytes, out->file) != bytes || fflush(out->file) != 0) {
+    /* A progress line may stand where the result is about to be printed. */
+    pthread_mutex_lock(&console_lock);
+    clear_line();
+    const bool is_written = fwrite(text, 1, bytes, out->file) == bytes && fflush(out->file) == 0;
+    const int error = errno;
+    pthread_mutex_unlock(&console_lock);
+    if (!is_written) {
+        errno = error;
         output_failed(out);
         return 1;
     }
