@@ -106,7 +106,7 @@ class Pytorch:
 
 def assemlm(program, model, threads, repeats):
     """Seconds of both parts, medians, from `assemlm bench --json`."""
-    command = [program, "bench", "--model", model, "--pages", "576x576", "--threads", str(threads), "--warmup", "1", "--repeats",
+    command = [program, "bench", "--model", model, "--pages", "576x576", "--cold", "--threads", str(threads), "--warmup", "1", "--repeats",
                str(repeats), "--json"]
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     stages = {row["stage"]: row for row in result["stages"]}

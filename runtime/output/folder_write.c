@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernels/core/memory.h"
@@ -22,10 +24,20 @@ static alm_status refuse(const char *path, int error)
     return alm_fail(ALM_STATUS_OUTPUT, "%s: %s", path, strerror(error));
 }
 
+/* What the system call getdents64 writes. */
+typedef struct folder_entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes;
+    uint8_t type;
+    char name[];
+} folder_entry;
+
 /* Removes an entry and, when it is a folder and no link, all below; what cannot be removed stays.
- */
+ * (Not with opendir, which allocates: this also cleans up when there is no memory.) */
 static void remove_tree(int parent, const char *name, int depth)
 {
+    _Alignas(folder_entry) char buffer[4096];
     struct stat about;
     if (fstatat(parent, name, &about, AT_SYMLINK_NOFOLLOW) != 0) {
         return;
@@ -35,19 +47,20 @@ static void remove_tree(int parent, const char *name, int depth)
         return;
     }
     const int file = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = file >= 0 ? fdopendir(file) : NULL;
-    if (!dir) {
-        if (file >= 0) {
-            close(file);
-        }
+    if (file < 0) {
         return;
     }
-    for (struct dirent *e; depth < DEPTH_LIMIT && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            remove_tree(file, e->d_name, depth + 1);
+    for (long n;
+         depth < DEPTH_LIMIT && (n = syscall(SYS_getdents64, file, buffer, sizeof buffer)) > 0;) {
+        for (long at = 0; at < n;) {
+            const folder_entry *e = (const folder_entry *)(buffer + at);
+            if (strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0) {
+                remove_tree(file, e->name, depth + 1);
+            }
+            at += e->bytes;
         }
     }
-    closedir(dir);
+    close(file);
     unlinkat(parent, name, AT_REMOVEDIR);
 }
 
