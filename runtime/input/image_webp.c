@@ -26,6 +26,22 @@ static alm_status fail_code(const char *name, VP8StatusCode code)
     }
 }
 
+/* libwebp before 1.4 follows a wild pointer when one small allocation of its lossless decoder (of
+ * pictures and of alpha planes) fails. Asking for all that a decode takes first makes sure that the
+ * failure is ours: of the pixels, transforms and tables, and what is left for the small ones. */
+static alm_status check_memory(const WebPBitstreamFeatures *about)
+{
+    enum { SPARE = 4 << 20, BYTES_A_PIXEL = 16 };
+    void *block;
+    if (WebPGetDecoderVersion() >= 0x010400) {
+        return ALM_OK;
+    }
+    ALM_TRY(alm_alloc((size_t)about->width * (size_t)about->height + SPARE / BYTES_A_PIXEL,
+                      BYTES_A_PIXEL, "decoding a WebP page", &block));
+    alm_free(block);
+    return ALM_OK;
+}
+
 alm_status almi_webp_decode(const uint8_t *data, size_t bytes, const char *name, alm_image *out)
 {
     WebPDecoderConfig config;
@@ -42,6 +58,9 @@ alm_status almi_webp_decode(const uint8_t *data, size_t bytes, const char *name,
                         "magick 'FILE.webp[0]' OUT.png",
                         name);
     }
+    ALM_TRY(
+        almi_image_check_size(name, (uint64_t)config.input.width, (uint64_t)config.input.height));
+    ALM_TRY(check_memory(&config.input));
     alm_image image;
     ALM_TRY(almi_image_create(name, (uint64_t)config.input.width, (uint64_t)config.input.height,
                               &image));
