@@ -1,3 +1,4 @@
+/* Maps files (file_map.h). */
 #include "runtime/input/file_map.h"
 
 #include <errno.h>

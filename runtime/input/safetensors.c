@@ -1,3 +1,6 @@
+/* Reads headers of safetensors files and indexes of shards (safetensors.h) by the pull reader for
+ * JSON, so that a hostile header costs no tree.
+ */
 #include "runtime/input/safetensors.h"
 
 #include <stdlib.h>

@@ -1,8 +1,13 @@
+/* The tensors of a model folder (state.h): finds the file, maps it, has its container read, and
+ * copies the few tensors that cannot be used as they lie.
+ *
+ * Refused here: several .pt files, shards that do not fit the index, and copies that take far more
+ * memory than the file.
+ */
 #include "runtime/input/state.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +17,7 @@
 #include "kernels/core/numeric.h"
 #include "runtime/input/file_map.h"
 #include "runtime/input/safetensors.h"
+#include "runtime/input/text_file.h"
 #include "runtime/input/torch_zip.h"
 
 /* Copies (of what is not packed, not aligned or in a format that no kernel reads) may take this
@@ -35,14 +41,6 @@ static bool ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static alm_status join(const char *folder, const char *name, char **out)
-{
-    const size_t bytes = strlen(folder) + strlen(name) + 2;
-    ALM_TRY(alm_alloc(bytes, 1, "path", out));
-    snprintf(*out, bytes, "%s/%s", folder, name);
-    return ALM_OK;
 }
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -217,7 +215,7 @@ static alm_status read_shards(alm_state *s, const char *folder, const alm_shard_
     ALM_TRY(map_files(s, index->files));
     for (size_t i = 0; i < index->files; i++) {
         char *path;
-        ALM_TRY(join(folder, index->file[i], &path));
+        ALM_TRY(alm_path_join(folder, index->file[i], &path));
         const alm_status status = read_shard(s, index, i, path);
         alm_free(path);
         ALM_TRY(status);
@@ -290,7 +288,7 @@ static alm_status find_torch_file(const char *folder, char **found)
                               "%s/%s: another state file beside %s; name the one to read", folder,
                               e->d_name, *found);
         } else {
-            status = join(folder, e->d_name, found);
+            status = alm_path_join(folder, e->d_name, found);
         }
     }
     closedir(dir);
@@ -307,14 +305,14 @@ static alm_status find_file(const char *folder, char **out)
 {
     static const char *const names[] = {"model.safetensors.index.json", "model.safetensors"};
     char *below, *found = NULL;
-    ALM_TRY(join(folder, "pytorch_model", &below));
+    ALM_TRY(alm_path_join(folder, "pytorch_model", &below));
     alm_status status = find_torch_file(below, &found);
     alm_free(below);
     if (status == ALM_OK) {
         status = find_torch_file(folder, &found);
     }
     for (size_t i = 0; status == ALM_OK && !found && i < sizeof names / sizeof names[0]; i++) {
-        status = join(folder, names[i], &found);
+        status = alm_path_join(folder, names[i], &found);
         if (status == ALM_OK && !exists(found)) {
             alm_free(found);
             found = NULL;

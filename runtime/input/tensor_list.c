@@ -1,3 +1,4 @@
+/* The list that readers of containers fill (tensor_list.h). */
 #include "runtime/input/tensor_list.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* From the pickle of a torch file to its tensors (torch_zip.h): the dictionary, the calls that
+ * stand for tensors, the storages that they view.
+ */
 #include "runtime/input/torch_zip.h"
 
 #include <stdio.h>

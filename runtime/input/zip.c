@@ -1,3 +1,6 @@
+/* Reads the directory of a zip file (zip.h): the end records, then each entry in the directory and
+ * at its place, which must say the same. Field numbers are those of APPNOTE.TXT 4.3.
+ */
 #include "runtime/input/zip.h"
 
 #include <stdbool.h>

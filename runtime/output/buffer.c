@@ -1,3 +1,4 @@
+/* Bytes that grow (buffer.h). */
 #include "runtime/output/buffer.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Files that appear whole or not at all (file_write.h). */
 #include "runtime/output/file_write.h"
 
 #include <errno.h>

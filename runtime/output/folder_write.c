@@ -1,3 +1,4 @@
+/* Folders that appear whole or not at all (folder_write.h). */
 #include "runtime/output/folder_write.h"
 
 #include <dirent.h>

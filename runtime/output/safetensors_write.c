@@ -1,3 +1,4 @@
+/* Writes safetensors files (safetensors_write.h). */
 #include "runtime/output/safetensors_write.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Settings of made-up model folders (synth_settings.h). */
 #include "runtime/output/synth_settings.h"
 
 #include <errno.h>

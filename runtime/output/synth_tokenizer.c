@@ -1,3 +1,4 @@
+/* The tokenizer of made-up model folders (synth_tokenizer.h). */
 #include "runtime/output/synth_tokenizer.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Weights by rule (synth_weights.h). */
 #include "runtime/output/synth_weights.h"
 
 #include <math.h>

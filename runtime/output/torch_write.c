@@ -1,3 +1,5 @@
+/* Writes state files of torch (torch_write.h): the pickle, the entries of the zip, its directory.
+ */
 #include "runtime/output/torch_write.h"
 
 #include <stdbool.h>
