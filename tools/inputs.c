@@ -2,6 +2,7 @@
 #include "tools/inputs.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tools/console.h"
 
@@ -80,5 +81,11 @@ alm_status inputs_load(const cli_args *args, const inputs *in, alm_engine **engi
         status = alm_session_create(*engine, (int)cli_count(args, CLI_THREADS, 0), session);
     }
     console_progress_end();
+    struct stat info;
+    if (status == ALM_STATUS_MODEL && stat(in->model, &info) != 0) {
+        console_note("%s is not there; the released model: hf download TeleEmbodied/AssemLM2.0 "
+                     "--local-dir DIR",
+                     in->model);
+    }
     return status;
 }

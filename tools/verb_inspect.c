@@ -1,6 +1,7 @@
 /* inspect plan|model|tokens|image and --env: what a model folder, a text or a page becomes. */
 #include "tools/cli.h"
 #include "tools/console.h"
+#include "tools/inputs.h"
 
 /* One of the two folders that hold a tokenizer and an image processor. */
 static alm_status need_folder(const cli_args *args)
@@ -27,20 +28,12 @@ alm_status verb_inspect_plan(cli_args *args)
     int width, height;
     ALM_TRY(cli_need(args, CLI_BIT(MODEL)));
     ALM_TRY(cli_pages(args, &width, &height));
-    static const char *const devices[] = {"auto", "cpu"};
-    const alm_engine_options options = {.model = args->value[CLI_MODEL],
-                                        .base = args->value[CLI_BASE],
-                                        .device = devices[cli_choice(args, CLI_DEVICE, 0)]};
+    inputs in = {.model = args->value[CLI_MODEL]};
     console_output out;
     ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
     alm_engine *engine = NULL;
     alm_session *session = NULL;
-    console_progress_begin("loading the model");
-    alm_status status = alm_engine_create(&options, &engine);
-    if (status == ALM_OK) {
-        status = alm_session_create(engine, (int)cli_count(args, CLI_THREADS, 0), &session);
-    }
-    console_progress_end();
+    alm_status status = inputs_load(args, &in, &engine, &session);
     if (status == ALM_OK) {
         status = alm_inspect_plan(session, width, height, console_output_write, &out);
     }

@@ -73,6 +73,7 @@ fi
 # Nothing half-written stays: neither the file nor its temporary name.
 mkdir "$work/empty"
 runs 4 "a model that is not there" predict --model "$work/none" --list x --out "$work/empty/out"
+says "hf download TeleEmbodied/AssemLM2.0"
 check "no file is left" [ -z "$(ls -A "$work/empty")" ]
 if [ "$(id -u)" -ne 0 ]; then
     chmod 500 "$work/empty"
