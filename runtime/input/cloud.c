@@ -195,11 +195,10 @@ void alm_cloud_mean(const float *xyz, int64_t count, double mean[3])
 void alm_cloud_resample(const float *xyz, int64_t count, const double center[3], int64_t n,
                         float *out)
 {
-    /* numpy's linspace: i·step, and the last element is the end itself. */
-    const double end = (double)(count - 1), step = n > 1 ? end / (double)(n - 1) : 0;
+    /* numpy's linspace is i·step with the last element set to the end, which rint makes it here. */
+    const double step = n > 1 ? (double)(count - 1) / (double)(n - 1) : 0;
     for (int64_t i = 0; i < n; i++) {
-        const double place = n > 1 && i == n - 1 ? end : (double)i * step;
-        const float *point = xyz + 3 * (int64_t)rint(place);
+        const float *point = xyz + 3 * (int64_t)rint((double)i * step);
         for (int c = 0; c < 3; c++) {
             out[3 * i + c] = (float)((double)point[c] - center[c]);
         }

@@ -403,6 +403,10 @@ ALM_TEST(image, refuses_damaged_jpeg_data)
     b.data[scan + 28] = 0xD9; /* an end marker in the middle: libjpeg would fill with grey */
     expect_refused(b, "broken JPEG");
     free(b.data);
+    const blob plain = load("images", "jpeg420_99x131.jpg");
+    memcpy(plain.data + plain.bytes / 2, "\xFF\xD9", 2);
+    expect_refused(plain, "premature end of data segment");
+    free(plain.data);
 }
 
 ALM_TEST(image, refuses_odd_webp)
