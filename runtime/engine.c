@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "alm_commit.h"
 #include "kernels/core/memory.h"
+#include "runtime/alm_commit.h"
 
 const char *alm_version(void)
 {
@@ -39,6 +39,7 @@ static alm_status open_model(alm_engine *e, const alm_engine_options *options)
     alm_state_prefetch(e->state);
     alm_prompt_extra_tokens(e->settings, extra);
     ALM_TRY(alm_tokenizer_load(e->settings->base, extra, ALM_EXTRA_TOKENS, &e->tokenizer));
+    ALM_TRY(alm_prompt_check(e->settings, e->tokenizer));
     return alm_settings_fit(e->settings, e->state, alm_tokenizer_size(e->tokenizer));
 }
 
