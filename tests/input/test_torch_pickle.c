@@ -89,6 +89,10 @@ static const stream good[] = {
     STREAM("K\7\x94"
            "0h\0.",
            ALM_VALUE_INT, 7),
+    STREAM("K\7\x94"
+           "0K\x09\x94"
+           "0h\0.",
+           ALM_VALUE_INT, 7),
     STREAM("cos\nsystem\n.", ALM_VALUE_GLOBAL, 0),
     STREAM("\x8C\2os\x8C\6system\x93.", ALM_VALUE_GLOBAL, 0),
     STREAM("cos\nsystem\n)R.", ALM_VALUE_CALL, 0),

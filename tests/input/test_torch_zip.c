@@ -309,12 +309,15 @@ ALM_TEST(torch_zip, reads_zip64_fields)
     craft *c = calloc(1, sizeof *c), *pickle = calloc(1, sizeof *pickle);
     craft_pickle_one(pickle, "w", &two_by_three);
     craft_zip z = craft_archive(c, CRAFT_PLAIN, pickle, 24);
-    /* The last directory entry is written again with its place in a zip64 field. */
+    /* The last directory entry is written again with its sizes and its place in a zip64 field. */
     c->count = z.central[2] + 46 + 8;
-    craft_patch(c, z.central[2] + 30, 12, 2);
+    craft_patch(c, z.central[2] + 30, 28, 2);
+    craft_patch(c, z.central[2] + 20, UINT64_MAX, 8);
     craft_patch(c, z.central[2] + 42, 0xFFFFFFFF, 4);
     craft_number(c, 1, 2);
-    craft_number(c, 8, 2);
+    craft_number(c, 24, 2);
+    craft_number(c, 24, 8);
+    craft_number(c, 24, 8);
     craft_number(c, z.local[2], 8);
     const size_t end = c->count;
     craft_text(c, "PK\5\6");
@@ -326,10 +329,9 @@ ALM_TEST(torch_zip, reads_zip64_fields)
     int tensors;
     ALM_CHECK_STATUS(parse(c->data, c->count, &tensors), ALM_OK);
     ALM_CHECK_INT(tensors, 1);
-    craft_patch(c, end - 10, 9, 2);
+    craft_patch(c, end - 26, 25, 2);
     expect(c, "f.pt: entry r/data/0: its extra field is longer than its header says");
-    craft_patch(c, end - 10, 8, 2);
-    craft_patch(c, z.central[2] + 24, 0xFFFFFFFF, 4);
+    craft_patch(c, end - 26, 23, 2);
     expect(c, "f.pt: entry r/data/0: its zip64 field is too short");
     free(c);
     free(pickle);
