@@ -71,10 +71,8 @@ alm_status inputs_resolve(cli_args *args, inputs *out)
 alm_status inputs_load(const cli_args *args, const inputs *in, alm_engine **engine,
                        alm_session **session)
 {
-    static const char *const devices[] = {"auto", "cpu"};
-    const alm_engine_options options = {.model = in->model,
-                                        .base = args->value[CLI_BASE],
-                                        .device = devices[cli_choice(args, CLI_DEVICE, 0)]};
+    const alm_engine_options options = {
+        .model = in->model, .base = args->value[CLI_BASE], .device = args->value[CLI_DEVICE]};
     console_progress_begin("loading the model");
     alm_status status = alm_engine_create(&options, engine);
     if (status == ALM_OK) {
