@@ -22,7 +22,8 @@ typedef struct folder_name {
 static folder_name below(const char *folder, const char *name)
 {
     folder_name f;
-    snprintf(f.path, sizeof f.path, "%s/%s", folder, name);
+    const int bytes = snprintf(f.path, sizeof f.path, "%s/%s", folder, name);
+    ALM_CHECK(bytes < (int)sizeof f.path);
     return f;
 }
 
