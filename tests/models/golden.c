@@ -18,11 +18,24 @@ static alm_state *open_stages(const char *path)
     return file;
 }
 
+/* A copy that lives until the program ends. */
+static const char *keep_text(const char *text)
+{
+    static char *kept[4096];
+    static size_t n;
+    char *copy = n < sizeof kept / sizeof kept[0] ? strdup(text) : NULL;
+    if (!copy) {
+        ALM_FAIL("no room for \"%s\"", text);
+        return "";
+    }
+    return kept[n++] = copy;
+}
+
 static const char *keep_path(const char *folder, const char *sample, json_t *name)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/samples/%s/%s", folder, sample, json_string_value(name));
-    return strdup(path);
+    return keep_text(path);
 }
 
 int alm_golden_rows(const char *folder, alm_golden_row *rows, int room)
@@ -43,7 +56,7 @@ int alm_golden_rows(const char *folder, alm_golden_row *rows, int room)
             break;
         }
         alm_golden_row *r = &rows[n++];
-        *r = (alm_golden_row){.name = strdup(json_string_value(json_object_get(row, "name")))};
+        *r = (alm_golden_row){.name = keep_text(json_string_value(json_object_get(row, "name")))};
         json_t *images = json_object_get(row, "images");
         r->sample.id = r->name;
         r->sample.fixed.path = keep_path(folder, r->name, json_object_get(row, "fixed"));
@@ -51,7 +64,7 @@ int alm_golden_rows(const char *folder, alm_golden_row *rows, int room)
         for (size_t k = 0; k < 2; k++) {
             r->sample.page[k].path = keep_path(folder, r->name, json_array_get(images, k));
         }
-        r->sample.category = strdup(json_string_value(json_object_get(row, "category")));
+        r->sample.category = keep_text(json_string_value(json_object_get(row, "category")));
         r->sample.units = ALM_UNITS_UNIT;
         r->sample.moving_is_centred = true;
         r->tokens = (int)json_integer_value(json_object_get(row, "tokens"));
