@@ -23,20 +23,19 @@ enum {
     NV = 2,       /* vectors across a register tile */
     NR = NV * VW, /* columns of a register tile and of a panel */
 #if defined(__AVX512F__)
-    MR = 14,    /* rows of a register tile: 28 accumulators, 2 vectors of weights, 1 of x */
-    PANELS = 8, /* of a block */
+    MR = 14, /* rows of a register tile: 28 accumulators, 2 vectors of weights, 1 of x */
 #else
-    MR = 6,
-    PANELS = 16,
+    MR = 6, /* 12, 2 and 1 of 16 registers */
 #endif
-    KC = 256,           /* a panel and the rows' slice stay in the caches; multiple of 2·VW */
-    SLICE = KC + 16,    /* floats between the rows of a slice: not a multiple of 4096 bytes */
-    TILES = 616 / MR,   /* register tiles of a block along the rows: its accumulators stay in L2 */
-    TILE = MR * NR,     /* floats of a register tile */
-    PANEL = KC * NR,    /* floats of a panel */
-    FEW_TILES = 16,     /* a block is not split below that while columns can be split */
-    TASKS_A_THREAD = 4, /* so that a thread that was held up does not hold up the others */
-    WHOLE = PANELS * PANEL + MR * SLICE + TILES * PANELS * TILE /* floats of workspace a thread */
+    TILE = MR * NR,          /* floats of a register tile */
+    KC = 256,                /* steps of k between two visits; a multiple of 2·VW */
+    PANEL = KC * NR,         /* floats of a panel */
+    SLICE = KC + 16,         /* floats between the rows of a slice: not a multiple of 4096 bytes */
+    MAX_PANELS = 512 / NR,   /* of a block: 512 KB of L2 */
+    MAX_TILES = 1232 / MR,   /* of a block, along the rows */
+    FEW_TILES = 16,          /* a block is not split below that while columns can be split */
+    TASKS_A_THREAD = 4,      /* so that a thread that was held up does not hold up the others */
+    LINE = ALM_ALIGNMENT / 4 /* floats of a cache line */
 };
 
 typedef struct job {
@@ -45,12 +44,13 @@ typedef struct job {
     const alm_tensor *weight[2];
     int weights; /* 1, or 2 for SWIGLU */
     int64_t rows, columns, depth;
-    int64_t row_blocks, block_tiles; /* of MR rows */
+    int64_t row_blocks, block_tiles; /* blocks along the rows, each of so many times MR rows */
     int64_t column_blocks;
-    int block_strips; /* of NR columns */
+    int block_strips;     /* a block has so many times NR columns */
+    size_t thread_floats; /* of workspace */
 } job;
 
-/* Rows and columns of one task. */
+/* Rows and columns of one task, and the workspace of its thread. */
 typedef struct block {
     int64_t row, rows, column;
     int panels;
@@ -58,6 +58,17 @@ typedef struct block {
     float *slice; /* [MR][SLICE] */
     float *tile;  /* [tiles][panels][MR][NR] */
 } block;
+
+/* Asks for the cache line at p to come into the second or first level. Statements, because GCC
+ * drops the calls of functions that do nothing else. An address outside every object does no harm.
+ */
+#define PREFETCH_L2(p) __asm__ volatile("prefetcht1 %0" : : "m"(*(const char *)(p)))
+#define PREFETCH_L1(p) __asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)(p)))
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
 
 /* ---- packing ---- */
 
@@ -121,12 +132,14 @@ KERNEL void transpose(alm_vi r[VW])
 #define VI_HIGH_HALF(v) _mm256_and_si256((v), _mm256_set1_epi32((int)0xFFFF0000u))
 #endif
 
-/* 2·VW bf16 of each of VW rows at row[i] + at, to to[k][NR] for k < 2·VW. */
+/* 2·VW bf16 of each of VW rows at row[i] + at, to to[k][NR] for k < 2·VW. The rows are more streams
+ * than the hardware follows, so the lines after next are asked for. */
 KERNEL void pack_bf16(const char *const row[VW], size_t at, float *to)
 {
     alm_vi r[VW];
 #pragma GCC unroll 16
     for (int i = 0; i < VW; i++) {
+        PREFETCH_L1(row[i] + at + 2 * ALM_ALIGNMENT);
         r[i] = VI_LOAD(row[i] + at);
     }
     transpose(r);
@@ -155,7 +168,7 @@ KERNEL void pack_f32(const char *const row[VW], size_t at, float *to)
 }
 
 /* weight[column ... column + NR, k0 ... k0 + depth] as floats to panel[depth][NR], rounded up to
- * whole vectors with zeros along k; columns past the last repeat it, nobody stores their sums. */
+ * 2·VW steps of k with zeros. Columns past the last repeat it, nobody reads their sums. */
 static void pack_panel(const alm_tensor *weight, int64_t column, int64_t k0, int64_t depth,
                        float *panel)
 {
@@ -163,32 +176,27 @@ static void pack_panel(const alm_tensor *weight, int64_t column, int64_t k0, int
     const size_t size = bf16 ? 2 : 4;
     const size_t pitch = (size_t)alm_desc_row(&weight->desc) * size;
     const int64_t last = weight->desc.dim[0] - 1;
-    for (int half = 0; half < NV; half++) {
-        const char *row[VW];
-        for (int i = 0; i < VW; i++) {
-            const int64_t m = column + half * VW + i;
-            row[i] = (const char *)weight->data + (size_t)(m < last ? m : last) * pitch +
-                     (size_t)k0 * size;
-        }
-        float *to = panel + half * VW;
-        int64_t k = 0;
-        for (; k + 2 * VW <= depth; k += 2 * VW) {
-            if (bf16) {
-                pack_bf16(row, (size_t)k * size, to + k * NR);
-            } else {
-                pack_f32(row, (size_t)k * size, to + k * NR);
-            }
-        }
-        if (k < depth) {
-            char rest[VW][2 * VW * 4] = {{0}};
-            for (int i = 0; i < VW; i++) {
-                memcpy(rest[i], row[i] + (size_t)k * size, (size_t)(depth - k) * size);
-                row[i] = rest[i];
+    const char *row[NV][VW];
+    for (int i = 0; i < NR; i++) {
+        const int64_t m = column + i < last ? column + i : last;
+        row[i / VW][i % VW] = (const char *)weight->data + (size_t)m * pitch + (size_t)k0 * size;
+    }
+    for (int64_t k = 0; k < depth; k += 2 * VW) {
+        for (int v = 0; v < NV; v++) {
+            size_t at = (size_t)k * size;
+            char rest[VW][2 * VW * 4];
+            if (k + 2 * VW > depth) {
+                memset(rest, 0, sizeof rest);
+                for (int i = 0; i < VW; i++) {
+                    memcpy(rest[i], row[v][i] + at, (size_t)(depth - k) * size);
+                    row[v][i] = rest[i];
+                }
+                at = 0;
             }
             if (bf16) {
-                pack_bf16(row, 0, to + k * NR);
+                pack_bf16(row[v], at, panel + k * NR + v * VW);
             } else {
-                pack_f32(row, 0, to + k * NR);
+                pack_f32(row[v], at, panel + k * NR + v * VW);
             }
         }
     }
@@ -216,10 +224,32 @@ static void pack_slice(const alm_tensor *x, int64_t row, int64_t rows, int64_t p
 
 /* ---- the register tile ---- */
 
+/* What the next tiles will read. One line of each is asked for every LINE steps of k: all at once
+ * they would take the cache's miss buffers from the tile that is multiplied. */
+typedef struct ahead {
+    const char *x[2];   /* rows of x */
+    const char *weight; /* a row of weights, weight_bytes of it every LINE steps */
+    int64_t weight_bytes;
+    const char *tile; /* accumulators, two lines every LINE steps */
+} ahead;
+
+KERNEL void prefetch_ahead(ahead *at)
+{
+    PREFETCH_L2(at->x[0]);
+    PREFETCH_L2(at->x[1]);
+    PREFETCH_L2(at->weight);
+    PREFETCH_L1(at->tile);
+    PREFETCH_L1(at->tile + ALM_ALIGNMENT);
+    at->x[0] += ALM_ALIGNMENT;
+    at->x[1] += ALM_ALIGNMENT;
+    at->weight += at->weight_bytes;
+    at->tile += 2 * ALM_ALIGNMENT;
+}
+
 /* tile[p][mr][NR] (+)= slice[mr][depth] · panel[p][depth][NR] for p < panels. mr and panels are
  * constants where this is expanded. */
 KERNEL void multiply(const float *slice, const float *panel, float *tile, int64_t depth, bool first,
-                     const int mr, const int panels)
+                     ahead next, const int mr, const int panels)
 {
     alm_vf sum[MR * NV];
 #pragma GCC unroll 32
@@ -227,20 +257,25 @@ KERNEL void multiply(const float *slice, const float *panel, float *tile, int64_
         const int p = i / (mr * NV), r = i / NV % mr, v = i % NV;
         sum[i] = first ? alm_vf_zero() : alm_vf_load(tile + p * TILE + r * NR + v * VW);
     }
-    for (int64_t k = 0; k < depth; k++) {
+    for (int64_t k0 = 0; k0 < depth; k0 += LINE) {
+        prefetch_ahead(&next);
+        const int64_t end = k0 + LINE < depth ? k0 + LINE : depth;
+        for (int64_t k = k0; k < end; k++) {
 #pragma GCC unroll 4
-        for (int p = 0; p < panels; p++) {
-            alm_vf w[NV];
-#pragma GCC unroll 2
-            for (int v = 0; v < NV; v++) {
-                w[v] = alm_vf_load(panel + p * PANEL + k * NR + v * VW);
-            }
-#pragma GCC unroll 16
-            for (int r = 0; r < mr; r++) {
-                const alm_vf s = alm_vf_set1(slice[r * SLICE + k]);
+            for (int p = 0; p < panels; p++) {
+                alm_vf w[NV];
 #pragma GCC unroll 2
                 for (int v = 0; v < NV; v++) {
-                    sum[(p * mr + r) * NV + v] = alm_vf_fma(s, w[v], sum[(p * mr + r) * NV + v]);
+                    w[v] = alm_vf_load(panel + p * PANEL + k * NR + v * VW);
+                }
+#pragma GCC unroll 16
+                for (int r = 0; r < mr; r++) {
+                    const alm_vf s = alm_vf_set1(slice[r * SLICE + k]);
+                    alm_vf *sums = sum + (p * mr + r) * NV;
+#pragma GCC unroll 2
+                    for (int v = 0; v < NV; v++) {
+                        sums[v] = alm_vf_fma(s, w[v], sums[v]);
+                    }
                 }
             }
         }
@@ -253,13 +288,13 @@ KERNEL void multiply(const float *slice, const float *panel, float *tile, int64_
 }
 
 typedef void multiply_fn(const float *slice, const float *panel, float *tile, int64_t depth,
-                         bool first);
+                         bool first, const ahead *next);
 
 #define MULTIPLY(mr, panels)                                                                       \
     static void multiply_##mr##_##panels(const float *slice, const float *panel, float *tile,      \
-                                         int64_t depth, bool first)                                \
+                                         int64_t depth, bool first, const ahead *next)             \
     {                                                                                              \
-        multiply(slice, panel, tile, depth, first, mr, panels);                                    \
+        multiply(slice, panel, tile, depth, first, *next, mr, panels);                             \
     }
 
 /* A tile of fewer rows takes several panels at a time, to have enough independent chains. */
@@ -377,6 +412,31 @@ static void finish_tile(const job *j, const float *tile, int64_t row, int64_t ro
 
 /* ---- tasks ---- */
 
+/* While panel p of register row `tile` is multiplied: rows p (and p + panels) of x for the next
+ * register row, row `tile` of the panel's weights for the next step of KC, the next accumulators.
+ */
+static ahead look_ahead(const job *j, const block *b, int64_t tile, int p, int64_t k0)
+{
+    const char *nothing = (const char *)b->slice;
+    ahead next = {.x = {nothing, nothing},
+                  .weight = nothing,
+                  .tile = (const char *)(b->tile + (tile * b->panels + p + 1) * TILE)};
+    for (int i = 0; i < 2; i++) {
+        const int64_t r = p + i * b->panels, row = (tile + 1) * MR + r;
+        if (r < MR && row < b->rows) {
+            next.x[i] = (const char *)(alm_row(const float, &j->args->in[0], b->row + row) + k0);
+        }
+    }
+    const alm_tensor *weight = j->weight[p % j->weights];
+    const int64_t m = b->column + p / j->weights * NR + tile;
+    if (k0 + KC < j->depth && tile < NR && m < j->columns) {
+        const size_t size = weight->desc.dtype == ALM_DTYPE_BF16 ? 2 : 4;
+        next.weight = (const char *)weight->data + (size_t)(m * j->depth + k0 + KC) * size;
+        next.weight_bytes = (int64_t)size * LINE;
+    }
+    return next;
+}
+
 /* k0 ... k0 + depth for one register row of a block. */
 static void run_tiles(const job *j, const block *b, int64_t tile, int64_t k0, int64_t depth)
 {
@@ -386,15 +446,15 @@ static void run_tiles(const job *j, const block *b, int64_t tile, int64_t k0, in
     const variant *v = variant_for(rows);
     float *tiles = b->tile + tile * b->panels * TILE;
     pack_slice(&j->args->in[0], row, rows, v->rows, k0, depth, b->slice);
-    int p = 0;
-    for (; p + v->panels <= b->panels; p += v->panels) {
-        v->several(b->slice, b->panel + p * PANEL, tiles + p * TILE, depth, k0 == 0);
-    }
-    for (; p < b->panels; p++) {
-        v->one(b->slice, b->panel + p * PANEL, tiles + p * TILE, depth, k0 == 0);
+    for (int p = 0; p < b->panels;) {
+        const bool several = p + v->panels <= b->panels;
+        const ahead next = look_ahead(j, b, tile, p, k0);
+        (several ? v->several : v->one)(b->slice, b->panel + p * PANEL, tiles + p * TILE, depth,
+                                        k0 == 0, &next);
+        p += several ? v->panels : 1;
     }
     if (k0 + depth == j->depth) {
-        for (p = 0; p < b->panels; p += j->weights) {
+        for (int p = 0; p < b->panels; p += j->weights) {
             finish_tile(j, tiles + p * TILE, row, rows, b->column + p / j->weights * NR);
         }
     }
@@ -403,16 +463,16 @@ static void run_tiles(const job *j, const block *b, int64_t tile, int64_t k0, in
 static void run_block(void *context, int64_t index, int thread)
 {
     const job *j = context;
-    float *workspace = (float *)j->args->workspace + (int64_t)thread * WHOLE;
+    float *workspace = (float *)j->args->workspace + (size_t)thread * j->thread_floats;
     block b = {.row = index % j->row_blocks * j->block_tiles * MR,
                .column = index / j->row_blocks * j->block_strips * NR,
-               .panel = workspace,
-               .slice = workspace + PANELS * PANEL,
-               .tile = workspace + PANELS * PANEL + MR * SLICE};
+               .slice = workspace,
+               .panel = workspace + MR * SLICE};
     const int64_t rows = j->rows - b.row;
-    const int64_t strips = (j->columns - b.column + NR - 1) / NR;
+    const int64_t strips = divide_up(j->columns - b.column, NR);
     b.rows = rows < j->block_tiles * MR ? rows : j->block_tiles * MR;
     b.panels = (int)(strips < j->block_strips ? strips : j->block_strips) * j->weights;
+    b.tile = b.panel + b.panels * PANEL;
     int64_t k0 = 0;
     do {
         const int64_t depth = j->depth - k0 < KC ? j->depth - k0 : KC;
@@ -427,19 +487,24 @@ static void run_block(void *context, int64_t index, int thread)
     } while (k0 < j->depth);
 }
 
-static int64_t divide_up(int64_t a, int64_t b)
+/* The largest blocks, in rows all of a size. The workspace is that of the largest block there can
+ * be, so that it never shrinks with more rows. */
+static void largest_block(job *j)
 {
-    return (a + b - 1) / b;
+    const int64_t tiles = divide_up(j->rows, MR), strips = divide_up(j->columns, NR);
+    const int64_t most = MAX_PANELS / j->weights;
+    j->block_tiles = divide_up(tiles, divide_up(tiles, MAX_TILES));
+    j->block_strips = (int)(strips < most ? strips : most);
+    const int64_t panels = (int64_t)j->block_strips * j->weights;
+    const int64_t most_tiles = tiles < MAX_TILES ? tiles : MAX_TILES;
+    j->thread_floats = (size_t)(MR * SLICE + panels * PANEL + most_tiles * panels * TILE);
 }
 
-/* Blocks as large as the workspace allows, then halved until there are enough for the threads. */
+/* Halves the blocks until there are enough for the threads. */
 static void choose_blocks(job *j, int threads)
 {
-    const int64_t tiles = divide_up(j->rows, MR);
-    const int64_t strips = divide_up(j->columns, NR);
+    const int64_t tiles = divide_up(j->rows, MR), strips = divide_up(j->columns, NR);
     const int64_t wanted = threads > 1 ? (int64_t)threads * TASKS_A_THREAD : 1;
-    j->block_tiles = divide_up(tiles, divide_up(tiles, TILES));
-    j->block_strips = PANELS / j->weights;
     for (;;) {
         j->row_blocks = divide_up(tiles, j->block_tiles);
         j->column_blocks = divide_up(strips, j->block_strips);
@@ -456,26 +521,35 @@ static void choose_blocks(job *j, int threads)
     }
 }
 
-size_t ALM_SIMD_NAME(alm_linear_workspace)(const alm_op_args *a, const alm_device *device)
-{
-    (void)a;
-    return (size_t)device->threads * WHOLE * sizeof(float);
-}
-
-alm_status ALM_SIMD_NAME(alm_linear_f32)(const alm_exec *x, const alm_op_args *a)
+static job job_for(const alm_op_args *a, int64_t rows)
 {
     const alm_linear_attr *attr = a->attr;
     job j = {.args = a,
              .epilogue = attr->epilogue,
              .weight = {&a->in[1], alm_optional(a, 4)},
              .weights = attr->epilogue == ALM_EPILOGUE_SWIGLU ? 2 : 1,
-             .rows = alm_rows(&a->in[0]),
+             .rows = rows,
              .columns = a->in[1].desc.dim[0],
              .depth = a->in[0].desc.dim[1]};
-    if (j.rows == 0 || j.columns == 0) {
-        return ALM_OK;
+    if (j.rows > 0 && j.columns > 0) {
+        largest_block(&j);
     }
-    choose_blocks(&j, alm_pool_threads(x->pool));
-    alm_parallel_for(x->pool, j.row_blocks * j.column_blocks, run_block, &j);
+    return j;
+}
+
+/* For the capacity; fewer rows in use need no more. */
+size_t ALM_SIMD_NAME(alm_linear_workspace)(const alm_op_args *a, const alm_device *device)
+{
+    const job j = job_for(a, a->in[0].desc.dim[0]);
+    return (size_t)device->threads * j.thread_floats * sizeof(float);
+}
+
+alm_status ALM_SIMD_NAME(alm_linear_f32)(const alm_exec *x, const alm_op_args *a)
+{
+    job j = job_for(a, alm_rows(&a->in[0]));
+    if (j.rows > 0 && j.columns > 0) {
+        choose_blocks(&j, alm_pool_threads(x->pool));
+        alm_parallel_for(x->pool, j.row_blocks * j.column_blocks, run_block, &j);
+    }
     return ALM_OK;
 }

@@ -63,9 +63,23 @@ static alm_status run(const alm_exec *exec, const alm_op_args *a, run_fn *linear
                      &a->out[0]);
 }
 
+/* h, normed, and what the layer that wants most wants. */
+static size_t workspace(const alm_op_args *a, const alm_device *device,
+                        size_t (*linear)(const alm_op_args *a, const alm_device *device))
+{
+    size_t most = 0;
+    for (int i = 1; i < a->n_in; i += 4) {
+        const alm_linear_attr attr = {.epilogue = ALM_EPILOGUE_NONE};
+        const alm_tensor in[] = {vector(NULL, a->in[i + 2].desc.dim[1]), a->in[i + 2]};
+        const size_t bytes = linear(&(alm_op_args){.in = in, .n_in = 2, .attr = &attr}, device);
+        most = bytes > most ? bytes : most;
+    }
+    return 2 * vector_bytes(a) + most;
+}
+
 size_t alm_pose_head_workspace_avx512(const alm_op_args *a, const alm_device *device)
 {
-    return 2 * vector_bytes(a) + alm_linear_workspace_avx512(a, device);
+    return workspace(a, device, alm_linear_workspace_avx512);
 }
 
 alm_status alm_pose_head_f32_avx512(const alm_exec *x, const alm_op_args *a)
@@ -75,7 +89,7 @@ alm_status alm_pose_head_f32_avx512(const alm_exec *x, const alm_op_args *a)
 
 size_t alm_pose_head_workspace_avx2(const alm_op_args *a, const alm_device *device)
 {
-    return 2 * vector_bytes(a) + alm_linear_workspace_avx2(a, device);
+    return workspace(a, device, alm_linear_workspace_avx2);
 }
 
 alm_status alm_pose_head_f32_avx2(const alm_exec *x, const alm_op_args *a)
