@@ -106,8 +106,8 @@ class Pytorch:
 
 def assemlm(program, model, threads, repeats):
     """Seconds of both parts, medians, from `assemlm bench --json`."""
-    command = [program, "bench", "--model", model, "--pages", "576x576", "--cold", "--threads", str(threads), "--warmup", "1", "--repeats",
-               str(repeats), "--json"]
+    command = [program, "bench", "--model", model, "--pages", "576x576", "--cold", "--quiet", "--json", "--warmup", "1",
+               "--threads", str(threads), "--repeats", str(repeats)]
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     stages = {row["stage"]: row for row in result["stages"]}
     return [stages[name]["median_ms"] / 1e3 for name in ("vision", "language")]
