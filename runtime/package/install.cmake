@@ -4,6 +4,7 @@
 #   lib/libassemlm.so                        with lib/cmake/assemlm/ and lib/pkgconfig/assemlm.pc
 #   include/assemlm/runtime/assemlm.h        the public header and what it includes, under the paths it includes them by
 #   share/assemlm/demo/                      the demo model and its samples
+#   share/man/man1/assemlm.1                 and the completion for bash, both printed by the program itself
 #   share/doc/assemlm/                       licence and README
 include(CMakePackageConfigHelpers)
 
@@ -33,3 +34,12 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/assemlm.pc.in ${CMAKE_BINARY_DIR}/assem
 install(FILES ${CMAKE_BINARY_DIR}/assemlm-config.cmake ${CMAKE_BINARY_DIR}/assemlm-config-version.cmake
   DESTINATION ${ALM_PACKAGE_DIR})
 install(FILES ${CMAKE_BINARY_DIR}/assemlm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/assemlm.1 ${CMAKE_BINARY_DIR}/assemlm.bash
+  COMMAND assemlm_program help --man > ${CMAKE_BINARY_DIR}/assemlm.1
+  COMMAND assemlm_program help --completion bash > ${CMAKE_BINARY_DIR}/assemlm.bash
+  DEPENDS assemlm_program VERBATIM)
+add_custom_target(alm_manual ALL DEPENDS ${CMAKE_BINARY_DIR}/assemlm.1 ${CMAKE_BINARY_DIR}/assemlm.bash)
+install(FILES ${CMAKE_BINARY_DIR}/assemlm.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${CMAKE_BINARY_DIR}/assemlm.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME assemlm)
