@@ -1,8 +1,9 @@
 /* Times the `linear` operation at the sizes of AssemLM 2.0, for its developers.
  *
- * Every line gives the best of several runs, as GFLOP/s and as a share of what loops of fused multiply-adds reach at that moment on as many threads: other people's work on the
- * machine slows both. Small batches are given in GB/s of weights too. Results are spot-checked
- * against float64 sums. Usage: bench_linear [threads [repetitions [kernel]]].
+ * A line gives the best of several runs in GFLOP/s, and what a loop of fused multiply-adds on as
+ * many threads reached between them at best: other people's work on the machine slows both. Small
+ * batches are given in GB/s of weights too. Results are spot-checked against float64 sums. Usage:
+ * bench_linear [threads [repetitions [kernel]]].
  */
 #include <math.h>
 #include <stdio.h>
@@ -74,8 +75,12 @@ static void peak_task(void *context, int64_t index, int thread)
                        "xmm9", "xmm10", "xmm11", "xmm12", "cc");
 }
 
+/* NaN without AVX-512. */
 static double peak_gflops(alm_pool *pool)
 {
+    if (alm_cpu_arch() < ALM_CPU_AVX512) {
+        return (double)NAN;
+    }
     const int threads = alm_pool_threads(pool);
     const double start = now();
     alm_parallel_for(pool, threads, peak_task, NULL);
@@ -176,7 +181,6 @@ static alm_status bench(const shape *s, const alm_kernel *kernel, alm_pool *pool
         const double around = 0.5 * (before + peak_gflops(pool));
         best = fmin(best, time);
         peak = fmax(peak, around);
-
     }
     const double flop = 2.0 * (double)(s->n * s->m * s->k * weights);
     printf("%5lld %5lld %5lld%s%s  %9.3f ms %7.1f GFLOP/s  peak %6.1f  %5.1f%%", (long long)s->n,
