@@ -2,9 +2,9 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "kernels/core/memory.h"
+#include "runtime/clock.h"
 
 struct alm_executor {
     const alm_plan *plan;
@@ -174,26 +174,19 @@ void *alm_executor_input(const alm_executor *e, alm_value input)
     return e->data[input];
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 alm_status alm_executor_run(alm_executor *e, alm_pool *pool, alm_observe_fn *observe, void *context)
 {
     const alm_plan *p = e->plan;
     const alm_exec exec = {.pool = pool};
     for (int n = 0; n < p->graph->n_nodes; n++) {
-        const double start = now_ms();
+        const double start = alm_now_ms();
         alm_guard_begin();
         const alm_status status = p->kernel[n]->run(&exec, &e->args[n]);
         alm_guard_end();
         if (status != ALM_OK) {
             return alm_fail_context(status, "%s", p->graph->nodes[n].name);
         }
-        e->node_ms[n] = now_ms() - start;
+        e->node_ms[n] = alm_now_ms() - start;
         if (observe) {
             ALM_TRY(observe(context, n));
         }

@@ -4,16 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/core/memory.h"
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
+#include "runtime/clock.h"
 
 double alm_units_scale(alm_units units)
 {
@@ -170,7 +163,7 @@ static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_clo
                           alm_image image[ALM_PAGES], alm_prepared *p)
 {
     static const double origin[3] = {0};
-    const double start = now_ms();
+    const double start = alm_now_ms();
     if (!sample->category) {
         return alm_fail_param(alm_fail(ALM_STATUS_SAMPLE, "the category is missing"), "category");
     }
@@ -179,7 +172,7 @@ static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_clo
     for (int i = 0; i < ALM_PAGES; i++) {
         ALM_TRY(alm_fail_param(load_page(&sample->page[i], i, &image[i]), "manual"));
     }
-    p->read_ms = now_ms() - start;
+    p->read_ms = alm_now_ms() - start;
     p->fixed_points = cloud[0].count;
     p->moving_points = cloud[1].count;
     if (!sample->moving_is_centred) {
@@ -188,7 +181,7 @@ static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_clo
     ALM_TRY(prepare_cloud(p, &cloud[0], "fixed", origin, sample->units, &p->fixed));
     ALM_TRY(prepare_cloud(p, &cloud[1], "moving", p->center, sample->units, &p->moving));
     ALM_TRY(prepare_pages(e, p, sample, image));
-    p->prepare_ms = now_ms() - start - p->read_ms;
+    p->prepare_ms = alm_now_ms() - start - p->read_ms;
     return ALM_OK;
 }
 

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"
+#include "runtime/clock.h"
 #include "runtime/dump.h"
 #include "runtime/output/overwrite.h"
 #include "runtime/output/pose.h"
@@ -299,16 +299,9 @@ static alm_status make_result(const alm_session *s, const alm_sample *sample, co
     return ALM_OK;
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 alm_status alm_session_predict(alm_session *s, const alm_sample *sample, alm_result *result)
 {
-    const double start = now_ms();
+    const double start = alm_now_ms();
     double pose[9];
     alm_prepared *p = NULL;
     alm_error_clear();
@@ -317,7 +310,7 @@ alm_status alm_session_predict(alm_session *s, const alm_sample *sample, alm_res
         status = s->dump ? run_with_dump(s, p, pose) : alm_session_run(s, p, pose);
     }
     if (status == ALM_OK) {
-        status = make_result(s, sample, p, pose, now_ms() - start, result);
+        status = make_result(s, sample, p, pose, alm_now_ms() - start, result);
     }
     alm_prepared_free(p);
     alm_free(s->dump);
