@@ -2,6 +2,7 @@
 # Proof that the golden tests can fail: breaks the code in one place at a time and expects a test to notice.
 #
 #   tests/mutations.sh [NAME...]      all mutations of tests/mutations/list.txt, or those whose name holds one of NAME
+#   tests/mutations.sh --check        only whether each of them still applies
 #
 # Each entry of the list replaces one string by another in one file (the string must be there exactly once) of a copy
 # of the tree in build-mutations/, builds the named test program and runs it. Prints a table. Ends with 1 when a test
@@ -13,6 +14,46 @@ tree=$work/tree
 list=$root/tests/mutations/list.txt
 
 mkdir -p "$tree"
+
+# The list as lines of name, file, old, new, test, separated by a character that code does not hold.
+awk -v FS='\n' -v RS= '{
+    delete field
+    for (i = 1; i <= NF; i++) {
+        if ($i ~ /^#/) continue
+        colon = index($i, ": ")
+        field[substr($i, 1, colon - 1)] = substr($i, colon + 2)
+    }
+    if ("name" in field)
+        printf "%s\001%s\001%s\001%s\001%s\n", field["name"], field["file"], field["old"], field["new"], field["test"]
+}' "$list" >"$work/entries"
+
+# mutate FILE OLD NEW : $work/mutant is FILE with NEW in the place of OLD; 1 when OLD is not in it exactly once
+mutate() {
+    OLD=$2 NEW=$3 awk '
+        BEGIN { old = ENVIRON["OLD"]; new = ENVIRON["NEW"] }
+        {
+            line = $0
+            out = ""
+            while ((at = index(line, old)) > 0) {
+                out = out substr(line, 1, at - 1) new
+                line = substr(line, at + length(old))
+                count++
+            }
+            print out line
+        }
+        END { exit count == 1 ? 0 : 1 }' "$1" >"$work/mutant"
+}
+
+separator=$(printf '\001')
+if [ "${1:-}" = --check ]; then
+    bad=0
+    while IFS=$separator read -r name file old new test; do
+        mutate "$root/$file" "$old" "$new" 2>/dev/null || { echo "$name: not exactly once in $file: $old"; bad=1; }
+    done <"$work/entries"
+    [ $bad -eq 0 ] && echo "mutations: all of $(wc -l <"$work/entries") apply"
+    exit $bad
+fi
+
 # Only files that differ are copied, so that a second call builds what changed and no more.
 (cd "$root" && git ls-files -z --cached --others --exclude-standard) | (cd "$root" && xargs -0 ls -d 2>/dev/null) >"$work/files"
 while IFS= read -r file; do
@@ -33,24 +74,6 @@ build_and_run() {
     timeout 300 "$work/build/tests/$program" --gtest_fail_fast --gtest_filter="${1#* }" >"$work/log" 2>&1 || return 1
 }
 
-# replace FILE OLD NEW : 1 when OLD is not in FILE exactly once
-replace() {
-    OLD=$2 NEW=$3 awk '
-        BEGIN { old = ENVIRON["OLD"]; new = ENVIRON["NEW"] }
-        {
-            line = $0
-            out = ""
-            while ((at = index(line, old)) > 0) {
-                out = out substr(line, 1, at - 1) new
-                line = substr(line, at + length(old))
-                count++
-            }
-            print out line
-        }
-        END { exit count == 1 ? 0 : 1 }' "$1" >"$work/mutant" || return 1
-    cp "$work/mutant" "$1"
-}
-
 # The tests must pass on the code as it is, or their failing says nothing. Asked before and after the mutations.
 sed -n 's/^test: *//p' "$list" | sort -u >"$work/tests"
 must_pass() {
@@ -64,18 +87,6 @@ must_pass() {
 }
 must_pass
 
-# The list as lines of name, file, old, new, test, separated by a character that code does not hold.
-awk -v FS='\n' -v RS= '{
-    delete field
-    for (i = 1; i <= NF; i++) {
-        if ($i ~ /^#/) continue
-        colon = index($i, ": ")
-        field[substr($i, 1, colon - 1)] = substr($i, colon + 2)
-    }
-    if ("name" in field)
-        printf "%s\001%s\001%s\001%s\001%s\n", field["name"], field["file"], field["old"], field["new"], field["test"]
-}' "$list" >"$work/entries"
-
 wanted() {
     [ $# -gt 1 ] || return 0
     entry=$1
@@ -88,16 +99,16 @@ wanted() {
 
 killed=0
 bad=0
-separator=$(printf '\001')
 printf '%-52s %-52s %s\n' mutation file result
 while IFS=$separator read -r name file old new test; do
     wanted "$name" "$@" || continue
     begin=$(date +%s)
     cp "$tree/$file" "$work/original" 2>/dev/null || : >"$work/original"
-    if ! replace "$tree/$file" "$old" "$new" 2>/dev/null; then
+    if ! mutate "$tree/$file" "$old" "$new" 2>/dev/null; then
         result="DOES NOT APPLY: the string is not there exactly once"
         bad=$((bad + 1))
     else
+        cp "$work/mutant" "$tree/$file"
         code=0
         build_and_run "$test" || code=$?
         case $code in
