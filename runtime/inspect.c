@@ -78,29 +78,10 @@ typedef struct model_view {
     int missing;
 } model_view;
 
-/* Index of a name among the sorted names; -1 when it is not there. */
-static int find_index(const alm_state *state, const char *name)
-{
-    int low = 0, high = alm_state_count(state) - 1;
-    while (low <= high) {
-        const int middle = low + (high - low) / 2;
-        const int order = strcmp(alm_state_at(state, middle)->name, name);
-        if (order == 0) {
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return -1;
-}
-
 static alm_status mark_use(void *context, const alm_tensor_spec *spec)
 {
     model_view *view = context;
-    const int index = find_index(view->state, spec->name);
+    const int index = alm_state_index(view->state, spec->name);
     if (index >= 0) {
         view->use[index] = spec->used ? USE_READ : USE_NONE;
     } else if (spec->used) {

@@ -400,6 +400,12 @@ const alm_state_tensor *alm_state_find(const alm_state *state, const char *name)
     return bsearch(name, state->tensor, state->list.count, sizeof *state->tensor, by_name);
 }
 
+int alm_state_index(const alm_state *state, const char *name)
+{
+    const alm_state_tensor *t = alm_state_find(state, name);
+    return t ? (int)(t - state->tensor) : -1;
+}
+
 const char *alm_state_path(const alm_state *state)
 {
     return state->path;

@@ -29,6 +29,8 @@ void alm_state_close(alm_state *state);
 /* Tensors in the order of their names (strcmp). Valid until the state is closed. */
 int alm_state_count(const alm_state *state);
 const alm_state_tensor *alm_state_at(const alm_state *state, int index);
+/* Index of the tensor with this name; -1 when there is none. */
+int alm_state_index(const alm_state *state, const char *name);
 /* NULL when there is none. */
 const alm_state_tensor *alm_state_find(const alm_state *state, const char *name);
 

@@ -273,25 +273,6 @@ typedef struct check {
     unsigned char *known; /* of each tensor of the state: it is in the table */
 } check;
 
-/* Index of the tensor in the state (sorted by name), or -1. */
-static int find(const alm_state *state, const char *name)
-{
-    int low = 0, high = alm_state_count(state) - 1;
-    while (low <= high) {
-        const int middle = low + (high - low) / 2;
-        const int order = strcmp(alm_state_at(state, middle)->name, name);
-        if (order == 0) {
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return -1;
-}
-
 static alm_status check_tensor(void *context, const alm_tensor_spec *spec)
 {
     check *c = context;
@@ -299,7 +280,7 @@ static alm_status check_tensor(void *context, const alm_tensor_spec *spec)
     if (!spec->used) {
         return ALM_OK;
     }
-    const int index = find(c->state, spec->name);
+    const int index = alm_state_index(c->state, spec->name);
     if (index < 0) {
         return alm_fail(ALM_STATUS_MODEL, "%s: missing from the state file", spec->name);
     }
@@ -343,7 +324,7 @@ static alm_status check_all(alm_settings *settings, check *c)
 /* Rows of a matrix that is named in full; what is wrong with it otherwise, check_tensor tells. */
 static int rows_of(const alm_state *state, const char *name, int64_t most)
 {
-    const int index = find(state, name);
+    const int index = alm_state_index(state, name);
     const alm_desc *desc = index < 0 ? NULL : &alm_state_at(state, index)->desc;
     return desc && desc->rank > 0 && desc->dim[0] >= 0 && desc->dim[0] <= most ? (int)desc->dim[0]
                                                                                : 0;
