@@ -64,9 +64,9 @@ const alm_kernel *alm_op_kernel(const alm_op_def *op, const alm_op_args *a,
                                 const alm_device *device, const char *prefer)
 {
     const alm_kernel *best = NULL;
-    for (const alm_kernel *k = op->kernels; k->name; k++) {
+    for (const alm_kernel *k = device->kernels ? device->kernels(op) : op->kernels; k->name; k++) {
         if (k->backend != device->backend || k->min_arch > device->arch ||
-            (k->accepts && !k->accepts(a))) {
+            (k->max_arch && k->max_arch < device->arch) || (k->accepts && !k->accepts(a))) {
             continue;
         }
         if (is_listed(prefer, k->name)) {
@@ -86,12 +86,18 @@ alm_status alm_check_dtype(const char *op, const char *what, const alm_tensor *t
     return ALM_OK;
 }
 
-alm_status alm_check_weight(const char *op, const char *what, const alm_tensor *t)
+alm_status alm_check_operand(const char *op, const char *what, const alm_tensor *t)
 {
     if (t->desc.dtype != ALM_DTYPE_F32 && t->desc.dtype != ALM_DTYPE_BF16) {
         return alm_fail(ALM_STATUS_MODEL, "%s: %s is %s, expected F32 or BF16", op, what,
                         alm_dtype_name(t->desc.dtype));
     }
+    return ALM_OK;
+}
+
+alm_status alm_check_weight(const char *op, const char *what, const alm_tensor *t)
+{
+    ALM_TRY(alm_check_operand(op, what, t));
     return alm_check_packed(op, what, t);
 }
 

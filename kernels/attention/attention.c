@@ -19,11 +19,11 @@ static alm_status check(const alm_op_args *a)
     const int64_t width = (int64_t)attr->heads * attr->head_dim;
     const int64_t kv_width = (int64_t)attr->kv_heads * attr->head_dim;
     const int64_t n = a->in[0].desc.dim[0], m = a->in[1].desc.dim[0];
-    ALM_TRY(alm_check_dtype("attention", "q", &a->in[0], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("attention", "q", &a->in[0]));
     ALM_TRY(alm_check_shape("attention", "q", &a->in[0], ALM_SHAPE(-1, width)));
-    ALM_TRY(alm_check_dtype("attention", "k", &a->in[1], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_dtype("attention", "k", &a->in[1], a->in[0].desc.dtype));
     ALM_TRY(alm_check_shape("attention", "k", &a->in[1], ALM_SHAPE(-1, kv_width)));
-    ALM_TRY(alm_check_dtype("attention", "v", &a->in[2], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_dtype("attention", "v", &a->in[2], a->in[0].desc.dtype));
     ALM_TRY(alm_check_shape("attention", "v", &a->in[2], ALM_SHAPE(m, kv_width)));
     ALM_TRY(alm_check_dtype("attention", "query_rule", &a->in[3], ALM_DTYPE_I32));
     ALM_TRY(alm_check_shape("attention", "query_rule", &a->in[3], ALM_SHAPE(n, 3)));
@@ -34,6 +34,7 @@ static alm_status check(const alm_op_args *a)
 static alm_status infer(const alm_op_args *a, alm_desc *out)
 {
     out[0] = a->in[0].desc;
+    out[0].dtype = ALM_DTYPE_F32;
     return ALM_OK;
 }
 
@@ -68,4 +69,6 @@ const alm_op_def alm_op_attention = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_in = 1 << 0 | 1 << 1 | 1 << 2,
+    .bf16_out = true,
 };

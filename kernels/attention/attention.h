@@ -1,13 +1,17 @@
 /* Softmax attention with grouped heads and a mask given as three integers a row; the mask is never
  * built.
  *
- * in 0   q           F32 [N, heads·head_dim], rows may lie further apart
- * in 1   k           F32 [M, kv_heads·head_dim], likewise
- * in 2   v           F32 [M, kv_heads·head_dim], likewise
+ * in 0   q           F32 or BF16 [N, heads·head_dim], rows may lie further apart
+ * in 1   k           [M, kv_heads·head_dim], likewise; of the type of q
+ * in 2   v           [M, kv_heads·head_dim], likewise; of the type of q
  * in 3   query_rule  I32 [N, 3]: begin, end, kind of each query
  * in 4   key_rule    I32 [M, 3]: of each key; only its kind is read
- * out 0  f32 [N, heads·head_dim]: softmax over the visible keys of scale·q·k, times v; zeros when
- * no key is visible
+ * out 0              F32 or BF16 [N, heads·head_dim]: softmax over the visible keys of scale·q·k,
+ *                    times v; zeros when no key is visible
+ *
+ * Scores, softmax and sums are float32 (at least), a BF16 result is rounded once at the end. A
+ * kernel for BF16 operands may round the unnormalised weights to BF16 before the product with v
+ * (not for their sum): the bound of the tests covers it, the reference does not do it.
  *
  * Query i sees key j when (begin_i <= j < end_i, or both are points) and not (i is an invariant and
  * j an equivariant point). Image segments have their bounds as begin and end and kind text; the

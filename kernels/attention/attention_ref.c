@@ -3,10 +3,12 @@
 #include <math.h>
 
 #include "kernels/attention/attention.h"
+#include "kernels/core/numeric.h"
 
 typedef struct row {
     const alm_op_args *a;
-    const float *q;  /* [head_dim] */
+    bool is_bf16;    /* q, k and v */
+    int64_t q;       /* first element of the query's head */
     int64_t kv_head; /* first channel of the key head */
     int64_t keys;
     const int32_t *rule; /* of the query */
@@ -24,10 +26,11 @@ static bool is_visible(const row *r, int64_t j)
 static double score(const row *r, int64_t j)
 {
     const alm_attention_attr *attr = r->a->attr;
-    const float *k = alm_row(const float, &r->a->in[1], j) + r->kv_head;
+    const alm_tensor *k = &r->a->in[1];
     double sum = 0;
     for (int64_t c = 0; c < attr->head_dim; c++) {
-        sum += (double)r->q[c] * (double)k[c];
+        sum += (double)alm_weight_at(r->is_bf16, r->a->in[0].data, r->q + c) *
+               (double)alm_weight_at(r->is_bf16, k->data, j * k->stride + r->kv_head + c);
     }
     return sum * (double)attr->scale;
 }
@@ -35,8 +38,11 @@ static double score(const row *r, int64_t j)
 /* The channels of a row are summed this many at a time. */
 enum { CHANNELS = 32 };
 
-static void attend(const row *r, float *out)
+/* Writes head_dim elements from element `first_out` of the result on. */
+static void attend(const row *r, int64_t first_out)
 {
+    const alm_tensor *v = &r->a->in[2], *out = &r->a->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     const alm_attention_attr *attr = r->a->attr;
     double largest = -INFINITY;
     for (int64_t j = 0; j < r->keys; j++) {
@@ -51,14 +57,15 @@ static void attend(const row *r, float *out)
                 continue;
             }
             const double weight = exp(score(r, j) - largest);
-            const float *v = alm_row(const float, &r->a->in[2], j) + r->kv_head + first;
+            const int64_t at = j * v->stride + r->kv_head + first;
             total += weight;
             for (int64_t c = 0; c < n; c++) {
-                sum[c] += weight * (double)v[c];
+                sum[c] += weight * (double)alm_weight_at(r->is_bf16, v->data, at + c);
             }
         }
         for (int64_t c = 0; c < n; c++) {
-            out[first + c] = total > 0 ? (float)(sum[c] / total) : 0;
+            alm_value_store(out_bf16, out->data, first_out + first + c,
+                            total > 0 ? (float)(sum[c] / total) : 0);
         }
     }
 }
@@ -71,11 +78,12 @@ static void run_row(void *context, int64_t index, int thread)
     const int64_t d = attr->head_dim, group = attr->heads / attr->kv_heads;
     for (int64_t h = 0; h < attr->heads; h++) {
         const row r = {.a = a,
-                       .q = alm_row(const float, &a->in[0], index) + h * d,
+                       .is_bf16 = a->in[0].desc.dtype == ALM_DTYPE_BF16,
+                       .q = index * a->in[0].stride + h * d,
                        .kv_head = h / group * d,
                        .keys = alm_rows(&a->in[1]),
                        .rule = alm_row(const int32_t, &a->in[3], index)};
-        attend(&r, alm_row(float, &a->out[0], index) + h * d);
+        attend(&r, index * a->out[0].stride + h * d);
     }
 }
 

@@ -12,12 +12,16 @@
  * row that sees nothing of a tile that is not left out, the maximum stays, the old sums are
  * multiplied by e^0 = 1 and zeros are added, which changes no bit. (Not even the sign of a zero:
  * the last operation adds +0.) Hidden keys and values must be finite, as 0·∞ is not 0.
+ *
+ * BF16 queries, keys and values are widened when they are copied, a BF16 result is rounded when it
+ * is stored; everything between is float32.
  */
 #include <math.h>
 #include <string.h>
 
 #include "kernels/attention/attention.h"
-#include "kernels/core/simd.h"
+#include "kernels/core/numeric.h"
+#include "kernels/core/simd_rows.h"
 
 enum {
     KEYS = 64,   /* of a tile */
@@ -162,6 +166,8 @@ enum { STRIP = 16 };
 static void pack_strip(const layout *l, int64_t head, int64_t tile, int64_t first)
 {
     const int64_t d = l->d, at = head * l->tiles + tile;
+    const alm_tensor *all_k = &l->a->in[1], *all_v = &l->a->in[2];
+    const bool bf16 = all_k->desc.dtype == ALM_DTYPE_BF16;
     float *k = l->k + at * d * KEYS, *v = l->v + at * l->padded * KEYS;
     for (int64_t j = first; j < first + STRIP; j++) {
         const int64_t key = tile * KEYS + j;
@@ -173,13 +179,14 @@ static void pack_strip(const layout *l, int64_t head, int64_t tile, int64_t firs
             memset(to_v, 0, (size_t)l->padded * sizeof *to_v);
             continue;
         }
-        const float *from_k = alm_row(const float, &l->a->in[1], key) + head * d;
-        const float *from_v = alm_row(const float, &l->a->in[2], key) + head * d;
+        const int64_t from_k = key * all_k->stride + head * d;
+        const int64_t from_v = key * all_v->stride + head * d;
         for (int64_t c = 0; c < d; c++) {
-            k[c * KEYS + j] = from_k[c];
+            k[c * KEYS + j] = alm_weight_at(bf16, all_k->data, from_k + c);
         }
-        memcpy(to_v, from_v, (size_t)d * sizeof *to_v);
-        memset(to_v + d, 0, (size_t)(l->padded - d) * sizeof *to_v);
+        for (int64_t c = 0; c < d; c += W) {
+            alm_vf_store(to_v + c, alm_vf_load_weight(bf16, all_v->data, from_v + c, d - c));
+        }
     }
 }
 
@@ -391,20 +398,24 @@ static inline void soften(float *s, float *top, float *total, float *alpha)
 /* Queries of a task, scaled and interleaved, and their rules. */
 static void load_queries(const layout *l, int64_t head, int64_t first, scratch *s, group_rule *rule)
 {
+    const alm_tensor *all_q = &l->a->in[0];
+    const bool bf16 = all_q->desc.dtype == ALM_DTYPE_BF16;
+    const size_t size = alm_dtype_size(all_q->desc.dtype);
     /* Rows lie pages apart: without this each waits for the memory by itself. */
     for (int64_t i = first; i < first + QUERIES && i < l->queries; i++) {
         for (int64_t c = 0; c < l->d; c += 16) {
-            __builtin_prefetch(alm_row(const float, &l->a->in[0], i) + head * l->d + c);
+            const int64_t at = i * all_q->stride + head * l->d + c;
+            __builtin_prefetch((const char *)all_q->data + (size_t)at * size);
         }
     }
     const float scale = l->attr->scale * 0x1.715476p+0f; /* log2 e */
     for (int64_t i = 0; i < QUERIES; i++) {
         const int64_t wanted = first + i, row = wanted < l->queries ? wanted : l->queries - 1;
         const int64_t group = i / GROUP, r = i % GROUP;
-        const float *q = alm_row(const float, &l->a->in[0], row) + head * l->d;
+        const int64_t q = row * all_q->stride + head * l->d;
         const int32_t *from = alm_row(const int32_t, &l->a->in[3], row);
         for (int64_t c = 0; c < l->d; c++) {
-            s->q[(group * l->d + c) * GROUP + r] = q[c] * scale;
+            s->q[(group * l->d + c) * GROUP + r] = alm_weight_at(bf16, all_q->data, q + c) * scale;
         }
         const int64_t begin = from[0] < 0 ? 0 : from[0];
         rule[group].begin[r] = (float)(begin > l->keys ? l->keys : begin);
@@ -426,14 +437,16 @@ static void load_queries(const layout *l, int64_t head, int64_t first, scratch *
 
 static void store_rows(const layout *l, int64_t head, int64_t first, const scratch *s)
 {
+    const alm_tensor *out = &l->a->out[0];
+    const bool bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t i = 0; i < QUERIES && first + i < l->queries; i++) {
-        float *out = alm_row(float, &l->a->out[0], first + i) + head * l->d;
+        const int64_t to = (first + i) * out->stride + head * l->d;
         const float sum = alm_vf_sum(alm_vf_load(s->total + i * W));
         /* No key was visible: the sums are zero, and so is the result. */
         const alm_vf total = alm_vf_set1(sum == 0 ? 1 : sum);
         for (int64_t c = 0; c < l->d; c += W) {
             const alm_vf v = alm_vf_load(s->sum + i * l->padded + c);
-            alm_vf_store_n(out + c, v / total + alm_vf_zero(), l->d - c);
+            alm_vf_store_value(bf16, out->data, to + c, v / total + alm_vf_zero(), l->d - c);
         }
     }
 }

@@ -8,6 +8,10 @@
 
 #include "kernels/core/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum alm_dtype {
     ALM_DTYPE_NONE = 0, /* an optional input that is absent */
     ALM_DTYPE_F32,
@@ -57,5 +61,9 @@ alm_status alm_desc_bytes(const alm_desc *desc, const char *what, size_t *out);
 /* "BF16 [2048, 6144]" into text; returns text. */
 enum { ALM_DESC_TEXT = 160 };
 const char *alm_desc_text(const alm_desc *desc, char text[ALM_DESC_TEXT]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include "kernels/core/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Every block starts at a multiple of this. */
 enum { ALM_ALIGNMENT = 64 };
 
@@ -54,5 +58,9 @@ uint64_t alm_guard_violations(void);
 
 /* Counts one more; for test programs that also watch malloc itself. */
 void alm_guard_violate(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -33,4 +33,9 @@ float alm_f16_to_f32(uint16_t bits);
 #define alm_weight_at(is_bf16, data, i)                                                            \
     ((is_bf16) ? alm_bf16_to_f32(((const alm_bf16 *)(data))[i]) : ((const float *)(data))[i])
 
+/* Stores a value as F32 or, rounded, as BF16. */
+#define alm_value_store(is_bf16, data, i, value)                                                   \
+    ((is_bf16) ? (void)(((alm_bf16 *)(data))[i] = alm_bf16_from_f32(value))                        \
+               : (void)(((float *)(data))[i] = (value)))
+
 #endif

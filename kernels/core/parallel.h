@@ -11,6 +11,10 @@
 
 #include "kernels/core/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct alm_pool alm_pool;
 
 /* One task: `index` of `count`, run by thread `thread` (0 ... threads−1; at most one task a thread
@@ -28,5 +32,9 @@ int alm_pool_threads(const alm_pool *pool);
 /* Runs task(context, i, thread) for 0 <= i < count; returns when all have ended. pool NULL: in this
  * thread. */
 void alm_parallel_for(alm_pool *pool, int64_t count, alm_task_fn *task, void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

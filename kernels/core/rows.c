@@ -1,5 +1,9 @@
 #include "kernels/core/rows.h"
 
+#include <string.h>
+
+#include "kernels/core/numeric.h"
+
 typedef struct loop {
     const alm_op_args *a;
     int64_t rows, chunk;
@@ -25,4 +29,20 @@ int64_t alm_rows_chunk(int64_t row)
 {
     const int64_t elements = 16384;
     return row >= elements ? 1 : elements / (row < 1 ? 1 : row);
+}
+
+void alm_copy_row(const alm_tensor *from, int64_t i, const alm_tensor *to, int64_t j)
+{
+    const int64_t n = alm_desc_row(&from->desc), a = i * from->stride, b = j * to->stride;
+    const bool from_bf16 = from->desc.dtype == ALM_DTYPE_BF16;
+    const bool to_bf16 = to->desc.dtype == ALM_DTYPE_BF16;
+    if (from_bf16 == to_bf16) {
+        const size_t size = alm_dtype_size(from->desc.dtype);
+        memmove((char *)to->data + (size_t)b * size, (const char *)from->data + (size_t)a * size,
+                (size_t)n * size);
+        return;
+    }
+    for (int64_t c = 0; c < n; c++) {
+        alm_value_store(to_bf16, to->data, b + c, alm_weight_at(from_bf16, from->data, a + c));
+    }
 }

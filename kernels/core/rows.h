@@ -15,4 +15,8 @@ void alm_for_rows(const alm_exec *x, const alm_op_args *a, int64_t rows, int64_t
  * cost of handing it out. At least 1. */
 int64_t alm_rows_chunk(int64_t row);
 
+/* Row j of `to` becomes row i of `from`: both F32 or BF16 and of equal length; BF16 is widened
+ * exactly, F32 rounded to nearest even. The rows do not overlap, or are the same. */
+void alm_copy_row(const alm_tensor *from, int64_t i, const alm_tensor *to, int64_t j);
+
 #endif

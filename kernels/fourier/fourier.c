@@ -34,4 +34,5 @@ const alm_op_def alm_op_fourier = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_out = true,
 };

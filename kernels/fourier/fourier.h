@@ -3,7 +3,8 @@
  *
  * in 0   x          F32 [N, 3]
  * in 1   frequency  F32 [B]
- * out 0  f32 [N, 6B]; angles, sines and cosines in double, rounded once
+ * out 0  F32 or BF16 [N, 6B]; angles, sines and cosines in double, rounded to float32 at the end, a
+ * BF16 result once more
  */
 #ifndef ALM_KERNELS_FOURIER_H
 #define ALM_KERNELS_FOURIER_H

@@ -3,18 +3,23 @@
 
 #include <math.h>
 
+#include "kernels/core/numeric.h"
+
 static void one_row(void *context, int64_t row, int thread)
 {
     (void)thread;
     const alm_op_args *a = context;
     const int64_t bands = a->in[1].desc.dim[0];
     const float *x = alm_row(const float, &a->in[0], row), *frequency = a->in[1].data;
-    float *out = alm_row(float, &a->out[0], row);
+    const bool out_bf16 = a->out[0].desc.dtype == ALM_DTYPE_BF16;
+    const int64_t to = row * a->out[0].stride;
+    void *out = a->out[0].data;
     for (int axis = 0; axis < 3; axis++) {
         for (int64_t b = 0; b < bands; b++) {
             const double angle = (double)x[axis] * (double)frequency[b];
-            out[(2 * axis) * bands + b] = (float)sin(angle);
-            out[(2 * axis + 1) * bands + b] = (float)cos(angle);
+            const int64_t sine = to + 2 * axis * bands + b;
+            alm_value_store(out_bf16, out, sine, (float)sin(angle));
+            alm_value_store(out_bf16, out, sine + bands, (float)cos(angle));
         }
     }
 }

@@ -4,7 +4,7 @@
 static alm_status check(const alm_op_args *a)
 {
     char text[ALM_DESC_TEXT];
-    ALM_TRY(alm_check_dtype("gather_rows", "x", &a->in[0], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("gather_rows", "x", &a->in[0]));
     if (a->in[0].desc.rank < 1 || a->in[0].desc.dim[0] < 1) {
         return alm_fail(ALM_STATUS_MODEL, "gather_rows: x is %s, expected rows",
                         alm_desc_text(&a->in[0].desc, text));
@@ -35,4 +35,6 @@ const alm_op_def alm_op_gather_rows = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_in = 1 << 0,
+    .bf16_out = true,
 };

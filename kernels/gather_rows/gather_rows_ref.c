@@ -7,15 +7,16 @@
 static void rows(const alm_op_args *a, int64_t begin, int64_t end)
 {
     const int64_t n = alm_rows(&a->in[0]);
-    const size_t bytes = (size_t)alm_desc_row(&a->in[0].desc) * sizeof(float);
+    const alm_tensor *out = &a->out[0];
+    const size_t size = alm_dtype_size(out->desc.dtype);
     for (int64_t r = begin; r < end; r++) {
         const int64_t wanted = *alm_row(const int32_t, &a->in[1], r);
         const int64_t index = wanted >= n ? n - 1 : wanted < 0 ? 0 : wanted;
-        float *out = alm_row(float, &a->out[0], r);
         if (n < 1) {
-            memset(out, 0, bytes);
+            memset((char *)out->data + (size_t)(r * out->stride) * size, 0,
+                   (size_t)alm_desc_row(&out->desc) * size);
         } else {
-            memcpy(out, alm_row(const float, &a->in[0], index), bytes);
+            alm_copy_row(&a->in[0], index, out, r);
         }
     }
 }

@@ -47,4 +47,5 @@ const alm_op_def alm_op_layernorm = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_out = true,
 };

@@ -4,7 +4,8 @@
  * in 0   x       F32 [N, C], packed
  * in 1   weight  weight [C]
  * in 2   bias    weight [C]
- * out 0  f32 [N, C]: (x - mean) / sqrt(var + eps) · weight + bias
+ * out 0          F32 or BF16 [N, C]: (x - mean) / sqrt(var + eps) · weight + bias; a BF16 result is
+ *                rounded once at the end
  */
 #ifndef ALM_KERNELS_LAYERNORM_H
 #define ALM_KERNELS_LAYERNORM_H

@@ -23,7 +23,7 @@ static alm_status check(const alm_op_args *a)
 {
     const alm_linear_attr *attr = a->attr;
     const alm_tensor *x = &a->in[0];
-    ALM_TRY(alm_check_dtype("linear", "x", x, ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("linear", "x", x));
     ALM_TRY(alm_check_shape("linear", "x", x, ALM_SHAPE(-1, -1)));
     if (!attr || (int)attr->epilogue < ALM_EPILOGUE_NONE || attr->epilogue > ALM_EPILOGUE_SWIGLU) {
         return alm_fail(ALM_STATUS_INTERNAL, "linear: the epilogue is %d, expected 0 to %d",
@@ -80,4 +80,6 @@ const alm_op_def alm_op_linear = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_in = 1 << 0,
+    .bf16_out = true,
 };

@@ -1,11 +1,15 @@
 /* A linear layer with its epilogue.
  *
- * in 0   x         F32 [N, K]; rows may lie further apart than K
+ * in 0   x         F32 or BF16 [N, K]; rows may lie further apart than K
  * in 1   weight    weight [M, ...], the dimensions behind the first multiply to K (a patch
- * embedding has five) in 2   bias      weight [M], optional in 3   residual  F32 [N, M], optional
+ *                  embedding has five)
+ * in 2   bias      weight [M], optional
+ * in 3   residual  F32 [N, M], optional
  * in 4   up        weight [M, K], present with ALM_EPILOGUE_SWIGLU only
- * out 0  f32 [N, M]: epilogue(x·weightᵀ + bias) + residual; SWIGLU: silu(x·weightᵀ)·(x·upᵀ),
- * without bias. May take the buffer of the residual.
+ * out 0            F32 or BF16 [N, M]: epilogue(x·weightᵀ + bias) + residual; SWIGLU:
+ *                  silu(x·weightᵀ)·(x·upᵀ), without bias. Sums, epilogue and residual are float32
+ *                  (at least), a BF16 result is rounded once at the end. May take the buffer of the
+ *                  residual when it is F32.
  *
  * An element is one chain of float32 operations over k in an order that depends on neither N nor
  * the thread count, so that a row gives the same bits in any batch.
@@ -31,8 +35,8 @@ typedef struct alm_linear_attr {
 /* Double accumulation in the order of k. */
 alm_status alm_linear_f32_ref(const alm_exec *x, const alm_op_args *a);
 
-/* float32, one chain of fused multiply-adds over k = 0 ... K−1 an element; both give the same
- * bits. */
+/* float32 whatever the types of x and out are, one chain of fused multiply-adds over k = 0 ... K−1
+ * an element; both give the same bits. */
 alm_status alm_linear_f32_avx512(const alm_exec *x, const alm_op_args *a);
 size_t alm_linear_workspace_avx512(const alm_op_args *a, const alm_device *device);
 alm_status alm_linear_f32_avx2(const alm_exec *x, const alm_op_args *a);

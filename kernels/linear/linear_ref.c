@@ -1,19 +1,21 @@
-/* The specification of `linear`: double accumulation, one element after another. Never optimised.
- */
+/* The specification of `linear`: double accumulation, one element after another, a BF16 result
+ * rounded from float32. Never optimised. */
 #include "kernels/linear/linear.h"
 
 #include <math.h>
 
 #include "kernels/core/numeric.h"
 
-/* Σ_k x[k]·weight[m, k]; x: [K]. */
-static double product(const float *x, const alm_tensor *weight, int64_t m)
+/* Σ_k x[n, k]·weight[m, k] */
+static double product(const alm_tensor *x, int64_t n, const alm_tensor *weight, int64_t m)
 {
-    const bool bf16 = weight->desc.dtype == ALM_DTYPE_BF16;
+    const bool x_bf16 = x->desc.dtype == ALM_DTYPE_BF16;
+    const bool weight_bf16 = weight->desc.dtype == ALM_DTYPE_BF16;
     const int64_t k_count = alm_desc_row(&weight->desc);
     double sum = 0;
     for (int64_t k = 0; k < k_count; k++) {
-        sum += (double)x[k] * (double)alm_weight_at(bf16, weight->data, m * k_count + k);
+        sum += (double)alm_weight_at(x_bf16, x->data, n * x->stride + k) *
+               (double)alm_weight_at(weight_bf16, weight->data, m * k_count + k);
     }
     return sum;
 }
@@ -41,22 +43,22 @@ alm_status alm_linear_f32_ref(const alm_exec *x, const alm_op_args *a)
     const alm_tensor *bias = alm_optional(a, 2);
     const alm_tensor *residual = alm_optional(a, 3);
     const alm_tensor *up = alm_optional(a, 4);
-    const int64_t rows = alm_rows(&a->in[0]);
+    const alm_tensor *in = &a->in[0], *out = &a->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
+    const int64_t rows = alm_rows(in);
     const int64_t columns = a->in[1].desc.dim[0];
     for (int64_t n = 0; n < rows; n++) {
-        const float *in = alm_row(const float, &a->in[0], n);
-        float *out = alm_row(float, &a->out[0], n);
         for (int64_t m = 0; m < columns; m++) {
-            double v = product(in, &a->in[1], m);
+            double v = product(in, n, &a->in[1], m);
             if (bias) {
                 v += (double)alm_weight_at(bias->desc.dtype == ALM_DTYPE_BF16, bias->data, m);
             }
-            v = up ? epilogue(ALM_EPILOGUE_SILU, v) * product(in, up, m)
+            v = up ? epilogue(ALM_EPILOGUE_SILU, v) * product(in, n, up, m)
                    : epilogue(attr->epilogue, v);
             if (residual) {
                 v += (double)alm_row(const float, residual, n)[m];
             }
-            out[m] = (float)v;
+            alm_value_store(out_bf16, out->data, n * out->stride + m, (float)v);
         }
     }
     return ALM_OK;

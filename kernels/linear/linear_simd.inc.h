@@ -8,13 +8,16 @@
  * multiply-adds over k = 0 ... K−1 whatever the blocks are. After the last step the epilogue turns
  * the finished tile into output while it is in the cache.
  *
- * SWIGLU has two weights; their panels alternate, gate first, and share the rows.
+ * SWIGLU has two weights; their panels alternate, gate first, and share the rows. BF16 rows are
+ * widened when they are copied, BF16 results rounded when they are stored: between the two there is
+ * no difference.
  */
 #include "kernels/linear/linear.h"
 
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"
 #include "kernels/core/simd_math.h"
+#include "kernels/core/simd_rows.h"
 
 #define KERNEL static inline __attribute__((always_inline))
 
@@ -206,15 +209,12 @@ static void pack_panel(const alm_tensor *weight, int64_t column, int64_t k0, int
 static void pack_slice(const alm_tensor *x, int64_t row, int64_t rows, int64_t padded, int64_t k0,
                        int64_t depth, float *slice)
 {
+    const bool bf16 = x->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t r = 0; r < rows; r++) {
-        const float *from = alm_row(const float, x, row + r) + k0;
+        const int64_t from = (row + r) * x->stride + k0;
         float *to = slice + r * SLICE;
-        int64_t k = 0;
-        for (; k + VW <= depth; k += VW) {
-            alm_vf_store(to + k, alm_vf_load(from + k));
-        }
-        if (k < depth) {
-            alm_vf_store(to + k, alm_vf_load_n(from + k, depth - k));
+        for (int64_t k = 0; k < depth; k += VW) {
+            alm_vf_store(to + k, alm_vf_load_weight(bf16, x->data, from + k, depth - k));
         }
     }
     for (int64_t r = rows; r < padded; r++) {
@@ -370,11 +370,12 @@ KERNEL void finish(const job *j, const float *tile, const float *up, int64_t row
                    int64_t column, const alm_epilogue kind)
 {
     const int64_t columns = j->columns - column < NR ? j->columns - column : NR;
-    const alm_tensor *residual = alm_optional(j->args, 3);
+    const alm_tensor *residual = alm_optional(j->args, 3), *out = &j->args->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     float bias[NR];
     load_bias(alm_optional(j->args, 2), column, columns, bias);
     for (int64_t r = 0; r < rows; r++) {
-        float *out = alm_row(float, &j->args->out[0], row + r) + column;
+        const int64_t to = (row + r) * out->stride + column;
         const float *add = residual ? alm_row(const float, residual, row + r) + column : NULL;
         for (int v = 0; v < NV; v++) {
             const int64_t n = columns - v * VW;
@@ -387,7 +388,7 @@ KERNEL void finish(const job *j, const float *tile, const float *up, int64_t row
             if (add) {
                 y = y + alm_vf_load_n(add + v * VW, n);
             }
-            alm_vf_store_n(out + v * VW, y, n);
+            alm_vf_store_value(out_bf16, out->data, to + v * VW, y, n);
         }
     }
 }
@@ -421,10 +422,12 @@ static ahead look_ahead(const job *j, const block *b, int64_t tile, int p, int64
     ahead next = {.x = {nothing, nothing},
                   .weight = nothing,
                   .tile = (const char *)(b->tile + (tile * b->panels + p + 1) * TILE)};
+    const alm_tensor *x = &j->args->in[0];
     for (int i = 0; i < 2; i++) {
         const int64_t r = p + i * b->panels, row = (tile + 1) * MR + r;
         if (r < MR && row < b->rows) {
-            next.x[i] = (const char *)(alm_row(const float, &j->args->in[0], b->row + row) + k0);
+            const int64_t at = (b->row + row) * x->stride + k0;
+            next.x[i] = (const char *)x->data + (size_t)at * alm_dtype_size(x->desc.dtype);
         }
     }
     const alm_tensor *weight = j->weight[p % j->weights];

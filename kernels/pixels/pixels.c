@@ -44,4 +44,5 @@ const alm_op_def alm_op_pixels = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_out = true,
 };

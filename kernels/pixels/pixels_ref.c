@@ -1,5 +1,6 @@
 /* Bytes to normalised pixels. The arithmetic is float32 by contract: it is what the model was
  * trained with. */
+#include "kernels/core/numeric.h"
 #include "kernels/core/rows.h"
 #include "kernels/pixels/pixels.h"
 
@@ -7,13 +8,15 @@ static void rows(const alm_op_args *a, int64_t begin, int64_t end)
 {
     const alm_pixels_attr *attr = a->attr;
     const int64_t channel = a->in[0].desc.dim[1] / 3;
+    const alm_tensor *out = &a->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t r = begin; r < end; r++) {
         for (int64_t c = 0; c < 3; c++) {
             const uint8_t *from = alm_row(const uint8_t, &a->in[0], r) + c * channel;
-            float *to = alm_row(float, &a->out[0], r) + c * channel;
+            const int64_t to = r * out->stride + c * channel;
             const float shift = 255.0f * attr->mean[c], divisor = 255.0f * attr->std[c];
             for (int64_t i = 0; i < channel; i++) {
-                to[i] = ((float)from[i] - shift) / divisor;
+                alm_value_store(out_bf16, out->data, to + i, ((float)from[i] - shift) / divisor);
             }
         }
     }

@@ -3,10 +3,10 @@
 
 static alm_status check(const alm_op_args *a)
 {
-    ALM_TRY(alm_check_dtype("place_rows", "x", &a->in[0], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("place_rows", "x", &a->in[0]));
     ALM_TRY(alm_check_shape("place_rows", "x", &a->in[0], ALM_SHAPE(-1, -1)));
     ALM_TRY(alm_check_packed("place_rows", "x", &a->in[0]));
-    ALM_TRY(alm_check_dtype("place_rows", "rows", &a->in[1], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("place_rows", "rows", &a->in[1]));
     ALM_TRY(alm_check_shape("place_rows", "rows", &a->in[1], ALM_SHAPE(-1, a->in[0].desc.dim[1])));
     if (a->in[1].desc.dim[0] > a->in[0].desc.dim[0]) {
         return alm_fail(ALM_STATUS_MODEL, "place_rows: %lld rows, x has %lld",
@@ -37,4 +37,6 @@ const alm_op_def alm_op_place_rows = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_in = 1 << 0 | 1 << 1,
+    .bf16_out = true,
 };

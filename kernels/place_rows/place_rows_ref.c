@@ -1,13 +1,11 @@
 /* Copies rows; in place only the new ones. */
-#include <string.h>
-
+#include "kernels/core/rows.h"
 #include "kernels/place_rows/place_rows.h"
 
 static void copy(const alm_tensor *from, int64_t rows, const alm_tensor *to, int64_t offset)
 {
-    const size_t bytes = (size_t)from->desc.dim[1] * sizeof(float);
     for (int64_t r = 0; r < rows; r++) {
-        memcpy(alm_row(float, to, offset + r), alm_row(const float, from, r), bytes);
+        alm_copy_row(from, r, to, offset + r);
     }
 }
 

@@ -45,4 +45,5 @@ const alm_op_def alm_op_rmsnorm = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_out = true,
 };

@@ -2,7 +2,8 @@
  *
  * in 0   x       F32 [N, C], packed
  * in 1   weight  weight [C]
- * out 0  f32 [N, C]: x / sqrt(mean(x²) + eps) · weight
+ * out 0          F32 or BF16 [N, C]: x / sqrt(mean(x²) + eps) · weight; BF16 is rounded once, at
+ *                the end
  */
 #ifndef ALM_KERNELS_RMSNORM_H
 #define ALM_KERNELS_RMSNORM_H

@@ -10,9 +10,10 @@ static void rows(const alm_op_args *a, int64_t begin, int64_t end)
     const alm_rmsnorm_attr *attr = a->attr;
     const int64_t n = a->in[0].desc.dim[1];
     const bool is_bf16 = a->in[1].desc.dtype == ALM_DTYPE_BF16;
+    const alm_tensor *out = &a->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t r = begin; r < end; r++) {
         const float *x = alm_row(const float, &a->in[0], r);
-        float *out = alm_row(float, &a->out[0], r);
         double square = 0;
         for (int64_t i = 0; i < n; i++) {
             square += (double)x[i] * (double)x[i];
@@ -20,7 +21,8 @@ static void rows(const alm_op_args *a, int64_t begin, int64_t end)
         const double factor = 1 / sqrt(square / (double)n + attr->eps);
         for (int64_t i = 0; i < n; i++) {
             const double weight = (double)alm_weight_at(is_bf16, a->in[1].data, i);
-            out[i] = (float)((double)x[i] * factor * weight);
+            const double value = (double)x[i] * factor * weight;
+            alm_value_store(out_bf16, out->data, r * out->stride + i, (float)value);
         }
     }
 }

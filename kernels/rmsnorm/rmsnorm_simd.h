@@ -11,14 +11,16 @@ static void rows(const alm_op_args *a, int64_t begin, int64_t end)
     const alm_rmsnorm_attr *attr = a->attr;
     const int64_t n = a->in[0].desc.dim[1];
     const bool is_bf16 = a->in[1].desc.dtype == ALM_DTYPE_BF16;
+    const alm_tensor *out = &a->out[0];
+    const bool out_bf16 = out->desc.dtype == ALM_DTYPE_BF16;
     for (int64_t r = begin; r < end; r++) {
         const float *x = alm_row(const float, &a->in[0], r);
-        float *out = alm_row(float, &a->out[0], r);
-        const double square = alm_row_squares(x, n, 0) / (double)n;
+        const double square = alm_row_squares(false, x, 0, n, 0) / (double)n;
         const alm_vf factor = alm_vf_set1((float)(1 / sqrt(square + attr->eps)));
         for (int64_t i = 0; i < n; i += ALM_VF_WIDTH) {
             const alm_vf weight = alm_vf_load_weight(is_bf16, a->in[1].data, i, n - i);
-            alm_vf_store_n(out + i, alm_vf_load_n(x + i, n - i) * factor * weight, n - i);
+            const alm_vf v = alm_vf_load_n(x + i, n - i) * factor * weight;
+            alm_vf_store_value(out_bf16, out->data, r * out->stride + i, v, n - i);
         }
     }
 }

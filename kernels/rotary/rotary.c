@@ -7,7 +7,7 @@
 static alm_status check(const alm_op_args *a)
 {
     const alm_rotary_attr *attr = a->attr;
-    ALM_TRY(alm_check_dtype("rotary", "x", &a->in[0], ALM_DTYPE_F32));
+    ALM_TRY(alm_check_operand("rotary", "x", &a->in[0]));
     ALM_TRY(alm_check_shape("rotary", "x", &a->in[0], ALM_SHAPE(-1, -1)));
     ALM_TRY(alm_check_packed("rotary", "x", &a->in[0]));
     const int64_t n = a->in[0].desc.dim[0], width = a->in[0].desc.dim[1];
@@ -35,6 +35,7 @@ static alm_status check(const alm_op_args *a)
 static alm_status infer(const alm_op_args *a, alm_desc *out)
 {
     out[0] = a->in[0].desc;
+    out[0].dtype = ALM_DTYPE_F32;
     return ALM_OK;
 }
 
@@ -55,4 +56,6 @@ const alm_op_def alm_op_rotary = {
     .check = check,
     .infer = infer,
     .kernels = kernels,
+    .bf16_in = 1 << 0,
+    .bf16_out = true,
 };

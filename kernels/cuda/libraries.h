@@ -1,0 +1,31 @@
+/* What kernels keep of libraries that are opened when they are there (cuBLASLt): alm_exec.libraries
+ * of a timeline, used by one thread at a time. A kernel opens its library at its first run outside
+ * of a capture and leaves what it needs in its slot; nothing is opened that no kernel asked for.
+ */
+#ifndef ALM_KERNELS_CUDA_LIBRARIES_H
+#define ALM_KERNELS_CUDA_LIBRARIES_H
+
+#include "kernels/core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ALM_LIBRARY_CUBLASLT, ALM_LIBRARIES };
+
+typedef struct alm_libraries {
+    struct {
+        void *state; /* NULL: not opened */
+        void (*close)(void *state);
+    } slot[ALM_LIBRARIES];
+} alm_libraries;
+
+/* The device of the timeline is the thread's; nothing runs on it when they are destroyed. */
+alm_status alm_libraries_create(alm_libraries **out);
+void alm_libraries_destroy(alm_libraries *libraries); /* NULL is accepted */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
