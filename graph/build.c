@@ -91,6 +91,13 @@ alm_value alm_build_rmsnorm(alm_graph *g, const char *name, alm_value x, alm_val
     return APPLY(rmsnorm, &attr, sizeof attr, x, weight);
 }
 
+alm_value alm_build_page_patches(alm_graph *g, const char *name, alm_pages_in in,
+                                 alm_page_patches_attr attr)
+{
+    return APPLY(page_patches, &attr, sizeof attr, in.rgb, in.page, in.span, in.weight,
+                 in.position);
+}
+
 alm_value alm_build_pixels(alm_graph *g, const char *name, alm_value bytes, const float mean[3],
                            const float std[3])
 {

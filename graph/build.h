@@ -7,6 +7,7 @@
 
 #include "graph/graph.h"
 #include "kernels/linear/linear.h"
+#include "kernels/page_patches/page_patches.h"
 #include "kernels/pixels/pixels.h"
 
 /* <name>.weight and <name>.bias of a linear layer or of a LayerNorm. */
@@ -39,6 +40,14 @@ alm_value alm_build_layernorm(alm_graph *g, const char *name, alm_value x, alm_a
                               double eps);
 alm_value alm_build_rmsnorm(alm_graph *g, const char *name, alm_value x, alm_value weight,
                             double eps);
+
+/* Decoded pages and how they are resized (page_patches.h). */
+typedef struct alm_pages_in {
+    alm_value rgb, page, span, weight, position;
+} alm_pages_in;
+
+alm_value alm_build_page_patches(alm_graph *g, const char *name, alm_pages_in in,
+                                 alm_page_patches_attr attr);
 alm_value alm_build_pixels(alm_graph *g, const char *name, alm_value bytes, const float mean[3],
                            const float std[3]);
 alm_value alm_build_weighted_gather(alm_graph *g, const char *name, alm_value index,

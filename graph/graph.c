@@ -209,6 +209,26 @@ alm_value alm_graph_columns(alm_graph *g, const char *name, alm_value x, int64_t
     return append_value(g, name, info);
 }
 
+alm_value alm_graph_rows(alm_graph *g, const char *name, alm_value x, int64_t begin, int64_t count)
+{
+    if (failed(g)) {
+        return ALM_NONE;
+    }
+    alm_value_info info = g->values[x];
+    const int64_t row = alm_desc_row(&info.desc);
+    if (info.desc.rank < 1 || info.stride != row || info.count != ALM_NONE || begin < 0 ||
+        count < 0 || begin + count > info.desc.dim[0]) {
+        alm_graph_fail(g, alm_fail(ALM_STATUS_INTERNAL, "%s: rows %lld to %lld of %s", name,
+                                   (long long)begin, (long long)(begin + count), info.name));
+        return ALM_NONE;
+    }
+    info.storage = ALM_STORAGE_VIEW;
+    info.stage = NULL;
+    info.desc.dim[0] = count;
+    info.offset += begin * row;
+    return append_value(g, name, info);
+}
+
 alm_value alm_graph_reshape(alm_graph *g, const char *name, alm_value x, alm_desc desc,
                             alm_value count)
 {
@@ -275,7 +295,8 @@ void alm_graph_apply(alm_graph *g, const char *name, const alm_op_def *op, const
                      int n_in, const void *attr, size_t attr_bytes, alm_value *out)
 {
     alm_desc descs[MAX_OUTPUTS];
-    alm_node node = {.op = op, .n_in = n_in, .n_out = op->out_count};
+    alm_node node = {
+        .op = op, .attr_bytes = attr_bytes, .lane = g->lane, .n_in = n_in, .n_out = op->out_count};
     for (int i = 0; i < op->out_count; i++) {
         out[i] = ALM_NONE;
     }
@@ -307,6 +328,56 @@ void alm_graph_apply(alm_graph *g, const char *name, const alm_op_def *op, const
     if (!failed(g)) {
         g->nodes[g->n_nodes++] = node;
     }
+}
+
+void alm_graph_set_node(alm_graph *g, int n, const alm_node *node)
+{
+    alm_node fresh = *node;
+    fresh.name = alm_graph_text(g, "%s", node->name);
+    fresh.in = keep(g, node->in, (size_t)node->n_in * sizeof *node->in);
+    fresh.out = keep(g, node->out, (size_t)node->n_out * sizeof *node->out);
+    fresh.attr = node->attr_bytes ? keep(g, node->attr, node->attr_bytes) : NULL;
+    if (failed(g)) {
+        return;
+    }
+    g->nodes[n] = fresh;
+    for (int i = 0; i < fresh.n_out; i++) {
+        g->values[fresh.out[i]].producer = n;
+    }
+}
+
+void alm_graph_drop_nodes(alm_graph *g, const bool *drop)
+{
+    int kept = 0;
+    for (int n = 0; n < g->n_nodes; n++) {
+        if (drop[n]) {
+            continue;
+        }
+        g->nodes[kept] = g->nodes[n];
+        for (int i = 0; i < g->nodes[kept].n_out; i++) {
+            g->values[g->nodes[kept].out[i]].producer = kept;
+        }
+        kept++;
+    }
+    g->n_nodes = kept;
+}
+
+/* It stays in the list, as an empty view of another value: ids do not change. */
+void alm_graph_orphan(alm_graph *g, alm_value x)
+{
+    alm_value_info *info = &g->values[x];
+    const alm_value root = x == 0 ? 0 : g->values[0].root;
+    info->storage = ALM_STORAGE_VIEW;
+    info->root = root;
+    info->offset = 0;
+    info->desc.dim[0] = 0;
+    info->producer = -1;
+    info->stage = NULL;
+}
+
+void alm_graph_lane(alm_graph *g, int lane)
+{
+    g->lane = lane;
 }
 
 alm_value alm_graph_stage(alm_graph *g, alm_value x, const char *stage)

@@ -41,6 +41,8 @@ typedef struct alm_node {
     const char *name; /* "text.12.attn": in logs, dumps, plans */
     const alm_op_def *op;
     const void *attr;
+    size_t attr_bytes;
+    int lane; /* 1: beside lane 0, where the device can (alm_graph_lane) */
     int n_in, n_out;
     const alm_value *in;
     const alm_value *out;
@@ -51,6 +53,7 @@ typedef struct alm_graph {
     int n_values, n_nodes;
     alm_value_info *values;
     alm_node *nodes;
+    int lane;                          /* of the nodes that come */
     struct alm_graph_storage *storage; /* strings, attributes, arrays */
 } alm_graph;
 
@@ -86,6 +89,9 @@ alm_value alm_graph_constant(alm_graph *graph, const char *name, alm_desc desc, 
 /* Columns [begin, begin + width) of a packed two-dimensional value. */
 alm_value alm_graph_columns(alm_graph *graph, const char *name, alm_value x, int64_t begin,
                             int64_t width);
+/* Rows [begin, begin + count) of a packed value that has all its rows in use. */
+alm_value alm_graph_rows(alm_graph *graph, const char *name, alm_value x, int64_t begin,
+                         int64_t count);
 /* The same elements in another shape; x must be packed. count: rows in use of the new shape. */
 alm_value alm_graph_reshape(alm_graph *graph, const char *name, alm_value x, alm_desc desc,
                             alm_value count);
@@ -94,6 +100,19 @@ alm_value alm_graph_reshape(alm_graph *graph, const char *name, alm_value x, alm
  * [op->out_count]. */
 void alm_graph_apply(alm_graph *graph, const char *name, const alm_op_def *op, const alm_value *in,
                      int n_in, const void *attr, size_t attr_bytes, alm_value *out);
+
+/* For passes that rewrite a graph. Node n becomes another one, which writes the given values; what
+ * is pointed to is copied. Values that nobody makes any more must be told by alm_graph_orphan. */
+void alm_graph_set_node(alm_graph *graph, int n, const alm_node *node);
+/* Removes the nodes that are marked; drop: [n_nodes]. */
+void alm_graph_drop_nodes(alm_graph *graph, const bool *drop);
+/* The value is neither made nor read any more. */
+void alm_graph_orphan(alm_graph *graph, alm_value x);
+
+/* The lane of the nodes that come: 0, or 1 for work that a device may do beside what follows in
+ * lane 0. Lane 1 comes first and as one piece; the first node of lane 0 that reads a value of lane
+ * 1 joins them. */
+void alm_graph_lane(alm_graph *graph, int lane);
 
 /* Gives a value its name in dumps; returns it. */
 alm_value alm_graph_stage(alm_graph *graph, alm_value x, const char *stage);

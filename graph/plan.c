@@ -1,4 +1,4 @@
-/* The planner in ten sentences.
+/* The planner in eleven sentences.
  *
  * Every node gets the best kernel that the device has for its shapes. Every temporary value lives
  * from the node that makes it to the last node that reads it or a view of it; outputs live to the
@@ -7,10 +7,11 @@
  * block. A workspace is a block that lives for one node. Blocks are sorted by size, the largest
  * first; among equals the earlier one goes first. Each is put into the smallest gap, between the
  * blocks that live at the same time and have a place already, that holds it; when there is none,
- * behind them. The arena ends where the highest block ends. No arena can be smaller than the
- * largest sum of blocks that live at one node: that is the lower bound, and the quotient of the two
- * says how good the plan is. Values that are not temporary (inputs, weights, constants) have their
- * own memory and no block.
+ * behind them. Two equal nodes side by side that a kernel launches as one live as one, and blocks
+ * of two lanes that run beside each other live at the same time. The arena ends where the highest
+ * block ends. No arena can be smaller than the largest sum of blocks that live at one node: that is
+ * the lower bound, and the quotient of the two says how good the plan is. Values that are not
+ * temporary (inputs, weights, constants) have their own memory and no block.
  */
 #include "graph/plan.h"
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/plan_parallel.h"
 #include "kernels/core/memory.h"
 
 static size_t aligned(size_t bytes)
@@ -79,10 +81,14 @@ static alm_status choose_kernels(alm_plan *p, const char *prefer, size_t *worksp
 /* ---- Blocks ---- */
 
 /* The value whose buffer the first output of the node may take, or ALM_NONE. */
-static alm_value in_place_source(const alm_graph *g, int n, const int *last)
+static alm_value in_place_source(const alm_plan *p, int n, const int *last)
 {
+    const alm_graph *g = p->graph;
     const alm_node *node = &g->nodes[n];
     const int which = node->op->in_place;
+    if (p->paired[n] || (n > 0 && p->paired[n - 1])) {
+        return ALM_NONE; /* the other one may still read it */
+    }
     if (which == ALM_NO_INPUT || which >= node->n_in || node->in[which] == ALM_NONE) {
         return ALM_NONE;
     }
@@ -120,7 +126,7 @@ static alm_status make_blocks(alm_plan *p, const size_t *workspace_bytes, const 
             if (!alm_graph_is_temporary(g, v)) {
                 continue; /* a state, changed in place */
             }
-            const alm_value source = i == 0 ? in_place_source(g, n, last) : ALM_NONE;
+            const alm_value source = i == 0 ? in_place_source(p, n, last) : ALM_NONE;
             if (source != ALM_NONE) {
                 p->block[v] = p->block[source];
                 p->blocks[p->block[v]].last = last[v];
@@ -135,18 +141,40 @@ static alm_status make_blocks(alm_plan *p, const size_t *workspace_bytes, const 
         p->workspace[n] = -1;
         if (workspace_bytes[n] > 0) {
             p->workspace[n] = p->n_blocks;
-            p->blocks[p->n_blocks++] = (alm_block){
-                .bytes = aligned(workspace_bytes[n]), .first = n, .last = n, .value = ALM_NONE};
+            p->blocks[p->n_blocks++] = (alm_block){.bytes = aligned(workspace_bytes[n]),
+                                                   .first = n > 0 && p->paired[n - 1] ? n - 1 : n,
+                                                   .last = p->paired[n] ? n + 1 : n,
+                                                   .value = ALM_NONE};
         }
     }
     return ALM_OK;
+}
+
+/* Notes which lanes use each block while both run. */
+static void mark_lanes(alm_plan *p)
+{
+    const alm_graph *g = p->graph;
+    for (int n = 0; n < p->join; n++) {
+        const alm_node *node = &g->nodes[n];
+        const unsigned lane = 1u << node->lane;
+        for (int i = 0; i < node->n_in + node->n_out; i++) {
+            const alm_value v = i < node->n_in ? node->in[i] : node->out[i - node->n_in];
+            if (v != ALM_NONE && alm_graph_is_temporary(g, v)) {
+                p->blocks[p->block[g->values[v].root]].lanes |= lane;
+            }
+        }
+        if (p->workspace[n] >= 0) {
+            p->blocks[p->workspace[n]].lanes |= lane;
+        }
+    }
 }
 
 /* ---- Places ---- */
 
 static bool overlap_in_time(const alm_block *a, const alm_block *b)
 {
-    return a->first <= b->last && b->first <= a->last;
+    const bool beside = (a->lanes & 1u && b->lanes & 2u) || (a->lanes & 2u && b->lanes & 1u);
+    return beside || (a->first <= b->last && b->first <= a->last);
 }
 
 static int larger_first(const void *a, const void *b)
@@ -198,12 +226,29 @@ static void place_blocks(alm_plan *p, alm_block **order, alm_block **near)
     }
 }
 
+/* What node n needs at once; before the join only what its own lane uses. */
+static size_t needed_at(const alm_plan *p, int n)
+{
+    const unsigned lane = n < p->join ? 1u << p->graph->nodes[n].lane : 0;
+    size_t sum = 0;
+    for (int i = 0; i < p->n_blocks; i++) {
+        const alm_block *b = &p->blocks[i];
+        const bool live = b->first <= n && n <= b->last;
+        sum += live && (lane == 0 || b->lanes & lane) ? b->bytes : 0;
+    }
+    return sum;
+}
+
+/* Until the join any node of one lane may run beside any node of the other. */
 static void find_lower_bound(alm_plan *p)
 {
+    size_t lane_peak[2] = {0, 0};
     for (int n = 0; n < p->graph->n_nodes; n++) {
-        size_t sum = 0;
-        for (int i = 0; i < p->n_blocks; i++) {
-            sum += p->blocks[i].first <= n && n <= p->blocks[i].last ? p->blocks[i].bytes : 0;
+        const int lane = p->graph->nodes[n].lane;
+        size_t sum = needed_at(p, n);
+        if (n < p->join) {
+            lane_peak[lane] = sum > lane_peak[lane] ? sum : lane_peak[lane];
+            sum = sum + lane_peak[1 - lane];
         }
         if (sum > p->lower_bound) {
             p->lower_bound = sum;
@@ -222,6 +267,7 @@ static alm_status make(alm_plan *p, const char *prefer)
     alm_block **order = NULL;
     alm_status status;
     if ((status = alm_calloc(n_nodes, sizeof *p->kernel, "plan", &p->kernel)) != ALM_OK ||
+        (status = alm_calloc(n_nodes, sizeof *p->paired, "plan", &p->paired)) != ALM_OK ||
         (status = alm_calloc(n_nodes, sizeof *p->workspace, "plan", &p->workspace)) != ALM_OK ||
         (status = alm_alloc(n_values, sizeof *p->block, "plan", &p->block)) != ALM_OK ||
         (status = alm_calloc(n_nodes + n_values, sizeof *p->blocks, "plan", &p->blocks)) !=
@@ -239,10 +285,15 @@ static alm_status make(alm_plan *p, const char *prefer)
     if ((status = choose_kernels(p, prefer, workspace_bytes)) != ALM_OK) {
         goto done;
     }
+    if ((status = alm_plan_find_parallel(p)) != ALM_OK) {
+        goto done;
+    }
     alm_liveness(p->graph, first, last);
+    alm_plan_join_lifetimes(p, first, last);
     if ((status = make_blocks(p, workspace_bytes, first, last)) != ALM_OK) {
         goto done;
     }
+    mark_lanes(p);
     place_blocks(p, order, order + p->n_blocks);
     find_lower_bound(p);
 done:
@@ -275,6 +326,7 @@ void alm_plan_destroy(alm_plan *p)
         return;
     }
     alm_free(p->kernel);
+    alm_free(p->paired);
     alm_free(p->workspace);
     alm_free(p->block);
     alm_free(p->blocks);

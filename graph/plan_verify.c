@@ -122,6 +122,74 @@ static alm_status execute(ledger *l, const alm_plan *p, int n)
     return ALM_OK;
 }
 
+/* Both nodes of a pair run at once: what the first one reads and writes is still there when the
+ * second one has written. */
+static alm_status verify_pair(const ledger *l, const alm_plan *p, int n)
+{
+    const alm_graph *g = p->graph;
+    ALM_TRY(read_inputs(l, g, &g->nodes[n]));
+    ALM_TRY(read_inputs(l, g, &g->nodes[n + 1]));
+    bool whole = p->workspace[n] < 0 || owns(l, -2 - n);
+    for (int i = 0; i < g->nodes[n].n_out; i++) {
+        whole = whole && owns(l, g->nodes[n].out[i]);
+    }
+    return whole ? ALM_OK
+                 : alm_fail(ALM_STATUS_INTERNAL, "%s: overwritten by %s, which runs with it",
+                            g->nodes[n].name, g->nodes[n + 1].name);
+}
+
+/* Appends what a node of the lane uses before the join: one claim a value, -2 - n for workspaces.
+ */
+static void lane_claims(const alm_plan *p, int lane, ledger *l)
+{
+    const alm_graph *g = p->graph;
+    for (int n = 0; n < p->join; n++) {
+        const alm_node *node = &g->nodes[n];
+        if (node->lane != lane) {
+            continue;
+        }
+        for (int i = 0; i < node->n_in + node->n_out; i++) {
+            const alm_value x = i < node->n_in ? node->in[i] : node->out[i - node->n_in];
+            if (x == ALM_NONE || !alm_graph_is_temporary(g, x) || owns(l, g->values[x].root)) {
+                continue;
+            }
+            const alm_value root = g->values[x].root;
+            const size_t begin = alm_plan_offset(p, root);
+            l->claims[l->count++] = (claim){begin, begin + root_bytes(&g->values[root]), (int)root};
+        }
+        if (p->workspace[n] >= 0) {
+            const alm_block *b = &p->blocks[p->workspace[n]];
+            l->claims[l->count++] = (claim){b->offset, b->offset + b->bytes, -2 - n};
+        }
+    }
+}
+
+/* No byte is used by both lanes while they run beside each other. */
+static alm_status verify_lanes(const alm_plan *p)
+{
+    const size_t room = (size_t)p->graph->n_values + (size_t)p->graph->n_nodes + 1;
+    ledger lane[2] = {{0}, {0}};
+    claim *claims;
+    ALM_TRY(alm_alloc(2 * room, sizeof *claims, "plan check", &claims));
+    alm_status status = ALM_OK;
+    for (int i = 0; i < 2; i++) {
+        lane[i].claims = claims + (size_t)i * room;
+        lane_claims(p, i, &lane[i]);
+    }
+    for (int i = 0; i < lane[0].count && status == ALM_OK; i++) {
+        for (int j = 0; j < lane[1].count && status == ALM_OK; j++) {
+            const claim *a = &lane[0].claims[i], *b = &lane[1].claims[j];
+            if (a->begin < b->end && b->begin < a->end) {
+                status = alm_fail(ALM_STATUS_INTERNAL,
+                                  "bytes %zu to %zu of the arena are used by both lanes", a->begin,
+                                  a->end);
+            }
+        }
+    }
+    alm_free(claims);
+    return status;
+}
+
 alm_status alm_plan_verify(const alm_plan *p)
 {
     const alm_graph *g = p->graph;
@@ -131,6 +199,12 @@ alm_status alm_plan_verify(const alm_plan *p)
     alm_status status = ALM_OK;
     for (int n = 0; n < g->n_nodes && status == ALM_OK; n++) {
         status = execute(&l, p, n);
+        if (status == ALM_OK && n > 0 && p->paired[n - 1]) {
+            status = verify_pair(&l, p, n - 1);
+        }
+    }
+    if (status == ALM_OK) {
+        status = verify_lanes(p);
     }
     for (int v = 0; v < g->n_values && status == ALM_OK; v++) {
         if (g->values[v].is_output && alm_graph_is_temporary(g, v) && !owns(&l, v)) {

@@ -1,20 +1,30 @@
 #include "graph/models/assemlm2.h"
 
+#include "graph/build.h"
 #include "graph/models/language_model.h"
 #include "graph/models/point_bridge.h"
 #include "graph/models/point_encoder.h"
 #include "graph/models/vision_tower.h"
 #include "kernels/core/memory.h"
 
-static void page_inputs(alm_graph *g, const alm_vision_config *v, int64_t n,
+static void page_inputs(alm_graph *g, const alm_vision_config *v, alm_shape_class shape,
                         alm_assemlm2_inputs *in)
 {
-    const int64_t patch = (int64_t)v->channels * v->temporal_patch * v->patch * v->patch;
+    const int64_t patch = (int64_t)v->channels * v->temporal_patch * v->patch * v->patch,
+                  n = shape.patches;
+    const alm_pixel_room room = shape.pixels;
     const alm_dtype i32 = ALM_DTYPE_I32;
     in->n_patches = alm_graph_input(g, "n_patches", alm_desc_1(i32, 1), ALM_NONE);
     in->n_image_tokens = alm_graph_input(g, "n_image_tokens", alm_desc_1(i32, 1), ALM_NONE);
-    in->bytes =
-        alm_graph_input(g, "patch_bytes", alm_desc_2(ALM_DTYPE_U8, n, patch), in->n_patches);
+    if (room.bytes) {
+        in->rgb = alm_graph_input(g, "rgb", alm_desc_1(ALM_DTYPE_U8, room.bytes), ALM_NONE);
+        in->page = alm_graph_input(g, "page", alm_desc_2(i32, ALM_PAGES, 4), ALM_NONE);
+        in->span = alm_graph_input(g, "span", alm_desc_2(i32, room.spans, 4), ALM_NONE);
+        in->weight = alm_graph_input(g, "weight", alm_desc_1(i32, room.weights), ALM_NONE);
+    } else {
+        in->bytes =
+            alm_graph_input(g, "patch_bytes", alm_desc_2(ALM_DTYPE_U8, n, patch), in->n_patches);
+    }
     in->table_index = alm_graph_input(g, "table_index", alm_desc_2(i32, n, 4), in->n_patches);
     in->table_weight =
         alm_graph_input(g, "table_weight", alm_desc_2(ALM_DTYPE_F32, n, 4), in->n_patches);
@@ -39,7 +49,7 @@ static alm_assemlm2_inputs inputs(alm_graph *g, const alm_assemlm2_config *c, al
     in.query_rule = alm_graph_input(g, "query_rule", alm_desc_2(i32, shape.rows, 3), in.n_rows);
     in.key_rule = alm_graph_input(g, "key_rule", alm_desc_2(i32, shape.tokens, 3), in.n_tokens);
     if (!shape.warm) {
-        page_inputs(g, &c->vision, shape.patches, &in);
+        page_inputs(g, &c->vision, shape, &in);
     }
     return in;
 }
@@ -89,18 +99,26 @@ static alm_value pose_head(alm_graph *g, const alm_assemlm2_config *c, alm_value
 }
 
 /* Pages to image tokens and DeepStack features; nothing in a warm graph. */
-static alm_vision_out see_pages(alm_graph *g, const alm_assemlm2_config *c,
-                                const alm_assemlm2_inputs *in, bool warm, int used)
+static alm_vision_out see_pages(alm_graph *g, const alm_assemlm2_config *c, alm_shape_class shape,
+                                const alm_assemlm2_inputs *in, int used)
 {
-    if (warm) {
+    if (shape.warm) {
         alm_vision_out none = {.tokens = ALM_NONE};
         for (int k = 0; k < ALM_MAX_DEEPSTACK; k++) {
             none.deepstack[k] = ALM_NONE;
         }
         return none;
     }
+    alm_value bytes = in->bytes;
+    if (shape.pixels.bytes) {
+        const alm_pages_in pages = {in->rgb, in->page, in->span, in->weight, in->patch_position};
+        const alm_page_patches_attr attr = {.wide = shape.pixels.wide,
+                                            .patch = c->vision.patch,
+                                            .temporal_patch = c->vision.temporal_patch};
+        bytes = alm_build_page_patches(g, "vision.patches", pages, attr);
+    }
     const alm_vision_in pages = {
-        .bytes = in->bytes,
+        .bytes = bytes,
         .table_index = in->table_index,
         .table_weight = in->table_weight,
         .position = in->patch_position,
@@ -118,10 +136,15 @@ static alm_value build(alm_graph *g, const alm_assemlm2_config *c, alm_shape_cla
         shape.warm ? 0 : alm_language_deepstack(&c->text, c->vision.deepstack_count);
     const int point_features = alm_language_deepstack(&c->text, c->bridge.taps);
 
-    const alm_encoded_cloud fixed = alm_point_encoder(g, &c->point, "points.fixed", in->fixed);
-    const alm_encoded_cloud moving = alm_point_encoder(g, &c->point, "points.moving", in->moving);
-    const alm_bridge_out bridge = alm_point_bridge(g, c, fixed, moving, point_features);
-    const alm_vision_out vision = see_pages(g, c, in, shape.warm, image_features);
+    /* Many small steps: a device does them beside the vision tower. */
+    static const char *const clouds[ALM_CLOUDS] = {"points.fixed", "points.moving"};
+    const alm_value xyz[ALM_CLOUDS] = {in->fixed, in->moving};
+    alm_encoded_cloud encoded[ALM_CLOUDS];
+    alm_graph_lane(g, 1);
+    alm_point_encoder(g, &c->point, clouds, xyz, encoded);
+    const alm_bridge_out bridge = alm_point_bridge(g, c, encoded[0], encoded[1], point_features);
+    alm_graph_lane(g, 0);
+    const alm_vision_out vision = see_pages(g, c, shape, in, image_features);
 
     const alm_value table =
         alm_weights_matrix(g, "pvlm_interface.vlm.model.language_model.embed_tokens.weight",

@@ -8,7 +8,7 @@
 enum { ALM_MAX_DEEPSTACK = 64 };
 
 /* Constants that no file holds (assemlm2.md 8). */
-enum { ALM_CLOUD_POINTS = 1024, ALM_CLOUD_NEIGHBOURS = 20, ALM_PAGES = 2 };
+enum { ALM_CLOUD_POINTS = 1024, ALM_CLOUD_NEIGHBOURS = 20, ALM_PAGES = 2, ALM_CLOUDS = 2 };
 
 typedef struct alm_vision_config {
     int depth, width, heads,

@@ -53,15 +53,6 @@ static alm_value frequencies(alm_graph *g, const alm_bridge_config *b)
     return alm_graph_constant(g, "bridge.frequency", alm_desc_1(ALM_DTYPE_F32, n), f);
 }
 
-/* Two linear layers with an activation between them. */
-static alm_value two_layers(alm_graph *g, const char *node, alm_value x, alm_affine first,
-                            alm_epilogue activation, alm_affine second)
-{
-    x = alm_build_linear(g, alm_graph_join(g, node, ".0"), x, first, activation, ALM_NONE);
-    return alm_build_linear(g, alm_graph_join(g, node, ".1"), x, second, ALM_EPILOGUE_NONE,
-                            ALM_NONE);
-}
-
 /* Patches, type, position and scale of the scene -> [4P, H]. 3.1 to 3.4 */
 static alm_value embed(alm_graph *g, const alm_assemlm2_config *c, alm_value patches,
                        const alm_value scene[2])
@@ -78,11 +69,18 @@ static alm_value embed(alm_graph *g, const alm_assemlm2_config *c, alm_value pat
     const alm_affine scale2 = alm_weights_linear(g, PREFIX "scale_encoder.2", 2 * h, h);
 
     alm_value x = alm_build_layernorm(g, "bridge.input.norm", patches, norm, NORM_EPS);
-    x = two_layers(g, "bridge.input.mlp", x, input1, ALM_EPILOGUE_GELU_ERF, input2);
-    alm_value waves = alm_build_fourier(g, "bridge.fourier", scene[0], frequencies(g, &c->bridge));
     alm_value position =
-        two_layers(g, "bridge.position", waves, position1, ALM_EPILOGUE_GELU_ERF, position2);
-    alm_value film = two_layers(g, "bridge.scale", scene[1], scale1, ALM_EPILOGUE_SILU, scale2);
+        alm_build_fourier(g, "bridge.fourier", scene[0], frequencies(g, &c->bridge));
+    alm_value film =
+        alm_build_linear(g, "bridge.scale.0", scene[1], scale1, ALM_EPILOGUE_SILU, ALM_NONE);
+    film = alm_build_linear(g, "bridge.scale.1", film, scale2, ALM_EPILOGUE_NONE, ALM_NONE);
+    x = alm_build_linear(g, "bridge.input.mlp.0", x, input1, ALM_EPILOGUE_GELU_ERF, ALM_NONE);
+    position = alm_build_linear(g, "bridge.position.0", position, position1, ALM_EPILOGUE_GELU_ERF,
+                                ALM_NONE);
+    /* A pair: the same sizes. */
+    x = alm_build_linear(g, "bridge.input.mlp.1", x, input2, ALM_EPILOGUE_NONE, ALM_NONE);
+    position =
+        alm_build_linear(g, "bridge.position.1", position, position2, ALM_EPILOGUE_NONE, ALM_NONE);
     x = alm_build_film(g, "bridge.input", x, position, type, film);
     return alm_graph_stage(g, x, "bridge.input");
 }
@@ -127,15 +125,26 @@ static alm_value layer(alm_graph *g, const alm_bridge_config *b, int i, alm_valu
     return alm_graph_stage(g, h, alm_graph_text(g, "bridge.layer.%d", i));
 }
 
-/* LayerNorm and a linear layer to the language model's width. 3.6 */
-static alm_value project(alm_graph *g, const alm_assemlm2_config *c, const char *weights,
-                         const char *node, alm_value h)
+/* What a LayerNorm and a linear layer bring to the language model's width. 3.6 */
+typedef struct projection {
+    alm_value x;
+    const char *weights, *node;
+} projection;
+
+/* All of them step by step: a device does equal neighbours in one launch. */
+static void project(alm_graph *g, const alm_assemlm2_config *c, projection *p, int n)
 {
-    const alm_affine norm = alm_weights_norm(g, alm_graph_join(g, weights, "0"), c->bridge.width);
-    const alm_affine linear =
-        alm_weights_linear(g, alm_graph_join(g, weights, "1"), c->text.width, c->bridge.width);
-    alm_value n = alm_build_layernorm(g, alm_graph_join(g, node, ".norm"), h, norm, NORM_EPS);
-    return alm_build_linear(g, node, n, linear, ALM_EPILOGUE_NONE, ALM_NONE);
+    for (int i = 0; i < n; i++) {
+        const alm_affine norm =
+            alm_weights_norm(g, alm_graph_join(g, p[i].weights, "0"), c->bridge.width);
+        p[i].x =
+            alm_build_layernorm(g, alm_graph_join(g, p[i].node, ".norm"), p[i].x, norm, NORM_EPS);
+    }
+    for (int i = 0; i < n; i++) {
+        const alm_affine linear = alm_weights_linear(g, alm_graph_join(g, p[i].weights, "1"),
+                                                     c->text.width, c->bridge.width);
+        p[i].x = alm_build_linear(g, p[i].node, p[i].x, linear, ALM_EPILOGUE_NONE, ALM_NONE);
+    }
 }
 
 alm_bridge_out alm_point_bridge(alm_graph *g, const alm_assemlm2_config *c, alm_encoded_cloud fixed,
@@ -151,19 +160,26 @@ alm_bridge_out alm_point_bridge(alm_graph *g, const alm_assemlm2_config *c, alm_
     const alm_value rule = rules(g, c->point.patches);
 
     alm_bridge_out out = {.centers = scene[0]};
-    int tap = 0;
+    projection p[ALM_MAX_DEEPSTACK + 1];
+    int taps = 0;
     for (int i = 0; i < b->layers; i++) {
         h = layer(g, b, i, h, rule);
-        if (tap < used && b->tap_layer[tap] == i) {
-            const char *stage = alm_graph_text(g, "bridge.deepstack.%d", tap);
-            const char *weights = alm_graph_text(g, PREFIX "deepstack_output_projs.%d.", tap);
-            alm_value x = project(g, c, weights, alm_graph_join(g, stage, ".project"), h);
-            out.deepstack[tap] =
-                alm_graph_stage(g, alm_build_scale(g, stage, x, gates, tap), stage);
-            tap++;
+        if (taps < used && b->tap_layer[taps] == i) {
+            p[taps] = (projection){.x = h,
+                                   .weights =
+                                       alm_graph_text(g, PREFIX "deepstack_output_projs.%d.", taps),
+                                   .node = alm_graph_text(g, "bridge.deepstack.%d.project", taps)};
+            taps++;
         }
     }
-    out.tokens = project(g, c, PREFIX "output_proj.", "bridge.tokens", h);
-    alm_graph_stage(g, out.tokens, "bridge.tokens");
+    p[taps] = (projection){.x = h, .weights = PREFIX "output_proj.", .node = "bridge.tokens"};
+    project(g, c, p, taps + 1);
+    for (int i = 0; i < taps; i++) {
+        const char *stage = alm_graph_text(g, "bridge.deepstack.%d", i);
+        /* Its own gate alone, so that all of these nodes are alike. */
+        const alm_value gate = alm_graph_rows(g, alm_graph_join(g, stage, ".gate"), gates, i, 1);
+        out.deepstack[i] = alm_graph_stage(g, alm_build_scale(g, stage, p[i].x, gate, 0), stage);
+    }
+    out.tokens = alm_graph_stage(g, p[taps].x, "bridge.tokens");
     return out;
 }

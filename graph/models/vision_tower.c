@@ -94,33 +94,54 @@ static alm_value block(alm_graph *g, const alm_vision_config *v, int i, alm_valu
     return alm_graph_stage(g, x, alm_graph_text(g, "vision.block.%d", i));
 }
 
-/* x [n, width] -> [n/merge², out]: the main merger norms patches, a DeepStack merger joined
- * rows. 2.5 */
-static alm_value merger(alm_graph *g, const alm_assemlm2_config *c, const char *weights,
-                        const char *node, alm_value x, alm_value tokens, bool norm_first)
+/* A merger that is to be built: x [n, width] -> [n/merge², out]. */
+typedef struct merger {
+    alm_value x;
+    const char *weights, *node, *stage;
+    bool norm_first; /* the main merger norms patches, a DeepStack merger joined rows. 2.5 */
+    alm_value *out;
+} merger;
+
+/* Joined and normed rows. */
+static alm_value join(alm_graph *g, const alm_vision_config *v, const merger *m, alm_value tokens)
 {
-    const alm_vision_config *v = &c->vision;
     const int64_t group = (int64_t)v->merge * v->merge, joined = group * v->width;
-    const alm_affine norm =
-        alm_weights_norm(g, alm_graph_join(g, weights, "norm"), norm_first ? v->width : joined);
-    const alm_affine fc1 =
-        alm_weights_linear(g, alm_graph_join(g, weights, "linear_fc1"), joined, joined);
-    const alm_affine fc2 =
-        alm_weights_linear(g, alm_graph_join(g, weights, "linear_fc2"), c->text.width, joined);
+    const alm_affine norm = alm_weights_norm(g, alm_graph_join(g, m->weights, "norm"),
+                                             m->norm_first ? v->width : joined);
     if (g->status != ALM_OK) {
         return ALM_NONE;
     }
-    const alm_desc shape = alm_desc_2(ALM_DTYPE_F32, g->values[x].desc.dim[0] / group, joined);
-    if (norm_first) {
-        x = alm_build_layernorm(g, alm_graph_join(g, node, "norm"), x, norm, NORM_EPS);
-        x = alm_graph_reshape(g, alm_graph_join(g, node, "join"), x, shape, tokens);
-    } else {
-        x = alm_graph_reshape(g, alm_graph_join(g, node, "join"), x, shape, tokens);
-        x = alm_build_layernorm(g, alm_graph_join(g, node, "norm"), x, norm, NORM_EPS);
+    const alm_desc shape = alm_desc_2(ALM_DTYPE_F32, g->values[m->x].desc.dim[0] / group, joined);
+    const char *join_name = alm_graph_join(g, m->node, "join");
+    const char *norm_name = alm_graph_join(g, m->node, "norm");
+    if (m->norm_first) {
+        const alm_value n = alm_build_layernorm(g, norm_name, m->x, norm, NORM_EPS);
+        return alm_graph_reshape(g, join_name, n, shape, tokens);
     }
-    x = alm_build_linear(g, alm_graph_join(g, node, "fc1"), x, fc1, ALM_EPILOGUE_GELU_ERF,
-                         ALM_NONE);
-    return alm_build_linear(g, alm_graph_join(g, node, "fc2"), x, fc2, ALM_EPILOGUE_NONE, ALM_NONE);
+    const alm_value rows = alm_graph_reshape(g, join_name, m->x, shape, tokens);
+    return alm_build_layernorm(g, norm_name, rows, norm, NORM_EPS);
+}
+
+/* All of them step by step: a device does equal neighbours in one launch. */
+static void merge(alm_graph *g, const alm_assemlm2_config *c, merger *m, int n, alm_value tokens)
+{
+    const int64_t joined = (int64_t)c->vision.merge * c->vision.merge * c->vision.width;
+    for (int i = 0; i < n; i++) {
+        m[i].x = join(g, &c->vision, &m[i], tokens);
+    }
+    for (int i = 0; i < n; i++) {
+        const alm_affine fc1 =
+            alm_weights_linear(g, alm_graph_join(g, m[i].weights, "linear_fc1"), joined, joined);
+        m[i].x = alm_build_linear(g, alm_graph_join(g, m[i].node, "fc1"), m[i].x, fc1,
+                                  ALM_EPILOGUE_GELU_ERF, ALM_NONE);
+    }
+    for (int i = 0; i < n; i++) {
+        const alm_affine fc2 = alm_weights_linear(g, alm_graph_join(g, m[i].weights, "linear_fc2"),
+                                                  c->text.width, joined);
+        m[i].x = alm_build_linear(g, alm_graph_join(g, m[i].node, "fc2"), m[i].x, fc2,
+                                  ALM_EPILOGUE_NONE, ALM_NONE);
+        *m[i].out = alm_graph_stage(g, m[i].x, m[i].stage);
+    }
 }
 
 /* Which DeepStack merger reads block i; -1 for none. */
@@ -139,19 +160,32 @@ alm_vision_out alm_vision_tower(alm_graph *g, const alm_assemlm2_config *c, alm_
 {
     const alm_vision_config *v = &c->vision;
     alm_vision_out out = {.tokens = ALM_NONE};
+    merger waiting[2]; /* built two by two */
+    int n = 0;
     alm_value x = embed(g, c, in);
     const alm_rotary_angles turn = angles(g, v, in.position);
     for (int i = 0; i < v->depth; i++) {
         x = block(g, v, i, x, turn, in.rule);
         const int k = deepstack_of(v, i, used);
         if (k >= 0) {
-            out.deepstack[k] =
-                merger(g, c, alm_graph_text(g, PREFIX "deepstack_merger_list.%d.", k),
-                       alm_graph_text(g, "vision.deepstack.%d.", k), x, in.tokens, false);
-            alm_graph_stage(g, out.deepstack[k], alm_graph_text(g, "vision.deepstack.%d", k));
+            waiting[n++] =
+                (merger){.x = x,
+                         .weights = alm_graph_text(g, PREFIX "deepstack_merger_list.%d.", k),
+                         .node = alm_graph_text(g, "vision.deepstack.%d.", k),
+                         .stage = alm_graph_text(g, "vision.deepstack.%d", k),
+                         .out = &out.deepstack[k]};
+        }
+        if (n == 2) {
+            merge(g, c, waiting, n, in.tokens);
+            n = 0;
         }
     }
-    out.tokens = merger(g, c, PREFIX "merger.", "vision.merger.", x, in.tokens, true);
-    alm_graph_stage(g, out.tokens, "vision.merger");
+    waiting[n++] = (merger){.x = x,
+                            .weights = PREFIX "merger.",
+                            .node = "vision.merger.",
+                            .stage = "vision.merger",
+                            .norm_first = true,
+                            .out = &out.tokens};
+    merge(g, c, waiting, n, in.tokens);
     return out;
 }
