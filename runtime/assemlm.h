@@ -37,7 +37,10 @@ typedef struct alm_session alm_session;
 typedef struct alm_engine_options {
     const char *model; /* the model folder */
     const char *base; /* the base model's folder; NULL: as config.yaml says, else base/ beside it */
-    const char *device; /* "cpu"; NULL or "auto": the best there is */
+    const char *device; /* "cpu", "cuda", "cuda:N"; "cuda:0,1" for lists over several; NULL or
+                           "auto": the first GPU that can be used, else the CPU */
+    const char *dtype;  /* arithmetic of matrix products: "f32", "bf16"; NULL or "auto": bf16 on a
+                           GPU, f32 on the CPU */
 } alm_engine_options;
 
 /* Reads and checks the folder; weights are mapped, not copied. Errors: ALM_STATUS_MODEL, _DEVICE,
@@ -151,8 +154,9 @@ typedef struct alm_list_options {
 
 /* Reads samples from a JSONL file ("-": stdin), one object a line: {"id", "fixed", "moving",
  * "manual": [BEFORE, AFTER], "category", "units", "centred"}; relative paths start at the list's
- * folder. Writes one result line a sample in the same order, ok:false for a bad one. Returns
- * ALM_OK, ALM_STATUS_PARTIAL when some failed, ALM_STATUS_OUTPUT. */
+ * folder. Writes one result line a sample in the same order, ok:false for a bad one. Over several
+ * devices `write` and `progress` are called in another thread, one call at a time. Returns ALM_OK,
+ * ALM_STATUS_PARTIAL when some failed, ALM_STATUS_OUTPUT, ALM_STATUS_RESTART. */
 ALM_API alm_status alm_session_predict_list(alm_session *session, const char *path,
                                             const alm_list_options *options, alm_write_fn *write,
                                             void *context);
@@ -164,6 +168,10 @@ ALM_API alm_status alm_session_predict_list(alm_session *session, const char *pa
  * 576). */
 ALM_API alm_status alm_inspect_plan(alm_session *session, int width, int height,
                                     alm_write_fn *write, void *context);
+/* Work, floor and expected time of every node in bf16 on a GPU of this name ("h200", "h100",
+ * "a100", "4090", "6000ada", "pro6000"), which need not be here. */
+ALM_API alm_status alm_inspect_roofline(alm_session *session, const char *gpu, int width,
+                                        int height, alm_write_fn *write, void *context);
 /* Every tensor with name, shape, dtype, used or not, and the totals. */
 ALM_API alm_status alm_inspect_model(const char *model, const char *base, alm_write_fn *write,
                                      void *context);

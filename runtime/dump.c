@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/core/rows.h"
 #include "runtime/output/safetensors_write.h"
 
 typedef struct stage {
@@ -76,12 +77,25 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* A BF16 stage is F32 in dumps: those of both modes have the same types. */
+static alm_status add_narrow(alm_dump *d, const char *name, alm_desc desc, const alm_tensor *t)
+{
+    alm_tensor wide = {.stride = alm_desc_row(&desc), .desc = desc};
+    wide.desc.dtype = ALM_DTYPE_F32;
+    ALM_TRY(add(d, name, wide.desc, &wide.data));
+    for (int64_t i = 0; i < desc.dim[0]; i++) {
+        alm_copy_row(t, i, &wide, i);
+    }
+    return ALM_OK;
+}
+
 /* Copies the rows in use of a value. Neighbour lists come sorted by index, whatever order a kernel
  * leaves. */
 static alm_status add_value(alm_dump *d, alm_value v)
 {
     const alm_value_info *info = &d->runner->model.graph->values[v];
-    const alm_tensor t = alm_executor_tensor(d->runner->executor, v);
+    alm_tensor t;
+    ALM_TRY(alm_executor_fetch(d->runner->executor, v, &t));
     alm_desc desc = t.desc;
     desc.dim[0] = alm_rows(&t);
     if (strcmp(info->stage, "position_ids") == 0) {
@@ -89,6 +103,9 @@ static alm_status add_value(alm_dump *d, alm_value v)
     }
     const size_t element = alm_dtype_size(desc.dtype), row = (size_t)alm_desc_row(&desc) * element;
     char *out;
+    if (desc.dtype == ALM_DTYPE_BF16) {
+        return add_narrow(d, info->stage, desc, &t);
+    }
     ALM_TRY(add(d, info->stage, desc, &out));
     for (int64_t i = 0; i < desc.dim[0]; i++) {
         memcpy(out + (size_t)i * row, (const char *)t.data + (size_t)(i * t.stride) * element, row);

@@ -44,22 +44,27 @@ static void print_nodes(output *o, const alm_session *s)
     }
 }
 
-alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn *write,
-                            void *context)
+alm_status alm_inspect_prompt(const alm_engine *e, int width, int height, alm_grid *grid,
+                              alm_prompt **out)
 {
-    output o = {.write = write, .context = context};
-    const alm_page_rule rule = alm_page_rule_of(s->engine->settings);
-    alm_grid grid[ALM_PAGES];
-    alm_prompt *prompt;
-    alm_error_clear();
+    static const char category[] = "chair";
+    const alm_page_rule rule = alm_page_rule_of(e->settings);
     for (int i = 0; i < ALM_PAGES; i++) {
         ALM_TRY(alm_fail_param(
             alm_page_grid(&rule, width ? width : 576, height ? height : 576, "page", &grid[i]),
             "manual"));
     }
-    static const char category[] = "chair";
-    ALM_TRY(alm_prompt_build(s->engine->settings, s->engine->tokenizer, grid, category,
-                             sizeof category - 1, &prompt));
+    return alm_prompt_build(e->settings, e->tokenizer, grid, category, sizeof category - 1, out);
+}
+
+alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn *write,
+                            void *context)
+{
+    output o = {.write = write, .context = context};
+    alm_grid grid[ALM_PAGES];
+    alm_prompt *prompt;
+    alm_error_clear();
+    ALM_TRY(alm_inspect_prompt(s->engine, width, height, grid, &prompt));
     const int tokens = prompt->used;
     alm_prompt_free(prompt);
     const int64_t patches = ALM_PAGES * (int64_t)grid[0].rows * grid[0].columns;
@@ -75,7 +80,9 @@ alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn 
     print(&o, "arena %zu bytes, lower bound %zu, ratio %.4f\n", p->arena_bytes, p->lower_bound,
           p->lower_bound ? (double)p->arena_bytes / (double)p->lower_bound : 1.0);
     print(&o, "peak at node %d, %s\n", p->peak_node, p->graph->nodes[p->peak_node].name);
-    print(&o, "inputs and arena %zu bytes; weights stay in the mapped file\n",
-          alm_executor_bytes(s->cold.executor));
+    print(&o, "inputs and arena %zu bytes\n", alm_executor_bytes(s->cold.executor));
+    if (p->device.backend == ALM_BACKEND_CUDA) {
+        print(&o, "%d launches a run, two lanes up to node %d\n", alm_plan_launches(p), p->join);
+    }
     return o.status;
 }

@@ -11,6 +11,7 @@
 #include "runtime/assemlm.h"
 #include "runtime/input/json.h"
 #include "runtime/input/lines.h"
+#include "runtime/replicas.h"
 #include "runtime/session.h"
 
 enum { LINE_BYTES = 1 << 20 };
@@ -234,57 +235,109 @@ static alm_status parse_line(const alm_line *line, const char *file, const char 
 
 typedef struct list_run {
     alm_session *session;
+    alm_replicas *replicas; /* NULL: the session alone */
     const alm_list_options *options;
     const char *file; /* for messages */
     char *folder;
     alm_write_fn *write;
     void *context;
     int64_t done, failed;
+    alm_status ended; /* ALM_OK, or why no more is written: a lost device, the output */
 } list_run;
 
-static alm_status write_line(const list_run *run, char *text)
+/* One line on its way to an answer. */
+typedef struct job {
+    const list_run *run;
+    entry entry;
+    int64_t line;
+    alm_status status; /* of the line, then of the prediction */
+    char *text;        /* the answer */
+    char *lost;        /* what was said when the device was lost: threads have their own texts */
+} job;
+
+/* A result line for every line, whatever it holds. Called in the thread of the session. */
+static void answer(alm_session *session, void *context)
 {
-    const bool is_written =
-        run->write(run->context, text, strlen(text)) == 0 && run->write(run->context, "\n", 1) == 0;
-    alm_text_free(text);
-    return is_written
-               ? ALM_OK
-               : alm_fail(ALM_STATUS_OUTPUT, "the result of sample %lld could not be written",
-                          (long long)run->done + 1);
+    job *j = context;
+    alm_result result;
+    if (j->status != ALM_OK) {
+        return; /* a bad line has its answer already */
+    }
+    alm_error_clear();
+    j->status = alm_session_predict(session, &j->entry.sample, &result);
+    if (j->status == ALM_OK) {
+        j->status = alm_result_json(session->engine, &j->entry.sample, &result, &j->text);
+    }
+    if (j->status != ALM_OK) {
+        alm_fail_context(j->status, "%s: line %lld", j->run->file, (long long)j->line);
+        if (j->status == ALM_STATUS_RESTART) {
+            (void)alm_strdup(alm_error_message(), "a message", &j->lost);
+        }
+        (void)alm_failure_json(j->entry.sample.id, j->status, &j->text);
+    }
 }
 
-/* A result line for every line, whatever it holds; only a line that cannot be written ends the
- * list. */
-static alm_status do_line(list_run *run, const alm_line *line)
+static void free_job(job *j)
 {
-    entry e = {0};
-    alm_result result;
-    char *text = NULL;
-    alm_error_clear();
-    alm_status status = parse_line(line, run->file, run->folder, run->options, &e);
-    if (status == ALM_OK) {
-        status = alm_session_predict(run->session, &e.sample, &result);
-        if (status == ALM_OK) {
-            status = alm_result_json(run->session->engine, &e.sample, &result, &text);
-        }
-        if (status != ALM_OK) {
-            alm_fail_context(status, "%s: line %lld", run->file, (long long)line->number);
-        }
+    alm_text_free(j->text);
+    alm_free(j->lost);
+    free_entry(&j->entry);
+    alm_free(j);
+}
+
+static alm_status write_answer(list_run *run, const job *j)
+{
+    const long long number = (long long)run->done + 1;
+    if (!j->text) {
+        return alm_fail(ALM_STATUS_MEMORY, "out of memory: the result of sample %lld", number);
     }
-    alm_status written = ALM_OK;
-    if (status != ALM_OK) {
-        run->failed++;
-        written = alm_failure_json(e.sample.id, status, &text);
+    if (run->write(run->context, j->text, strlen(j->text)) != 0 ||
+        run->write(run->context, "\n", 1) != 0) {
+        return alm_fail(ALM_STATUS_OUTPUT, "the result of sample %lld could not be written",
+                        number);
     }
-    if (written == ALM_OK) {
-        written = write_line(run, text);
+    return ALM_OK;
+}
+
+/* Writes the answer and frees the job. Only a line that cannot be written and a lost device end the
+ * list: the jobs behind are freed unwritten. */
+static alm_status finish(void *context, void *job_context)
+{
+    list_run *run = context;
+    job *j = job_context;
+    if (run->ended != ALM_OK) {
+        free_job(j);
+        return run->ended;
     }
+    run->ended = write_answer(run, j);
+    run->failed += j->status != ALM_OK;
     run->done++;
-    free_entry(&e);
-    if (written == ALM_OK && run->options->progress) {
+    if (run->ended == ALM_OK && run->options->progress) {
         run->options->progress(run->options->progress_context, run->done, run->failed);
     }
-    return written;
+    if (run->ended == ALM_OK && j->status == ALM_STATUS_RESTART) {
+        run->ended = alm_fail(j->status, "%s", j->lost ? j->lost : "the device was lost");
+    }
+    free_job(j);
+    return run->ended;
+}
+
+static alm_status do_line(list_run *run, const alm_line *line)
+{
+    job *j;
+    ALM_TRY(alm_calloc(1, sizeof *j, "a sample", &j));
+    j->run = run;
+    j->line = line->number;
+    alm_error_clear();
+    j->status = parse_line(line, run->file, run->folder, run->options, &j->entry);
+    if (j->status != ALM_OK) {
+        (void)alm_failure_json(j->entry.sample.id, j->status, &j->text);
+    }
+    if (run->replicas) {
+        return alm_replicas_submit(run->replicas, j);
+    }
+    answer(run->session, j);
+    return finish(run, j);
 }
 
 static alm_status do_lines(list_run *run, alm_lines *lines)
@@ -329,9 +382,17 @@ alm_status alm_session_predict_list(alm_session *session, const char *path,
     if (status == ALM_OK) {
         status = alm_fail_param(alm_lines_open(path, LINE_BYTES, &lines), "list");
     }
+    if (status == ALM_OK && session->engine->n_targets > 1) {
+        status = alm_replicas_create(session, answer, finish, &run, &run.replicas);
+    }
     if (status == ALM_OK) {
         status = do_lines(&run, lines);
     }
+    if (run.replicas) { /* what was read is answered, also when the rest cannot be read */
+        const alm_status drained = alm_replicas_drain(run.replicas);
+        status = status == ALM_OK ? drained : status;
+    }
+    alm_replicas_destroy(run.replicas);
     alm_lines_close(lines);
     alm_free(run.folder);
     if (status == ALM_OK && run.failed > 0) {

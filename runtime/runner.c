@@ -1,7 +1,11 @@
 #include "runtime/runner.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "graph/fuse_deepstack.h"
+#include "graph/fuse_qkv.h"
+#include "graph/narrow.h"
 #include "kernels/core/env.h"
 #include "kernels/token_embed/token_embed.h"
 
@@ -20,19 +24,26 @@ static const void *weight_data(void *context, const char *name)
     return t ? t->data : NULL;
 }
 
-alm_status alm_runner_plan(alm_runner *r, const alm_engine *e, const alm_device *device,
-                           alm_shape_class shape)
+alm_status alm_runner_plan(alm_runner *r, const alm_engine *e, alm_dtype arithmetic,
+                           const alm_device *device, alm_shape_class shape)
 {
     ALM_TRY(alm_assemlm2_build(&e->settings->model, shape, lookup_weight, e->state, &r->model));
+    if (arithmetic == ALM_DTYPE_BF16) {
+        ALM_TRY(alm_graph_narrow(r->model.graph));
+    }
+    if (device->backend == ALM_BACKEND_CUDA) {
+        ALM_TRY(alm_graph_fuse_qkv(r->model.graph));
+        ALM_TRY(alm_graph_fuse_deepstack(r->model.graph));
+    }
     ALM_TRY(alm_plan_create(r->model.graph, device, alm_env_get("ASSEMLM_KERNEL"), &r->plan));
     ALM_TRY(alm_plan_verify(r->plan));
     r->shape = shape;
     return ALM_OK;
 }
 
-alm_status alm_runner_bind(alm_runner *r, const alm_engine *e, void *state)
+alm_status alm_runner_bind(alm_runner *r, const alm_engine *e, alm_timeline *timeline, void *state)
 {
-    return alm_executor_create(r->plan, weight_data, e->state, state, &r->executor);
+    return alm_executor_create(timeline, r->plan, weight_data, e->state, state, &r->executor);
 }
 
 void alm_runner_clear(alm_runner *r)
@@ -65,13 +76,11 @@ static void fill_int(const alm_runner *r, alm_value input, int64_t value)
     fill(r, input, &narrow, sizeof narrow);
 }
 
-/* Patches see the patches of their own page. */
-static void fill_patch_rules(const alm_runner *r, const alm_prepared *p)
+void alm_runner_patch_rules(const alm_grid grid[ALM_PAGES], int32_t *rule)
 {
-    int32_t *rule = alm_executor_input(r->executor, r->model.in.patch_rule);
     int32_t begin = 0;
     for (int page = 0; page < ALM_PAGES; page++) {
-        const int32_t end = begin + p->grid[page].rows * p->grid[page].columns;
+        const int32_t end = begin + grid[page].rows * grid[page].columns;
         for (int32_t i = begin; i < end; i++) {
             rule[3 * i] = begin;
             rule[3 * i + 1] = end;
@@ -81,19 +90,53 @@ static void fill_patch_rules(const alm_runner *r, const alm_prepared *p)
     }
 }
 
+alm_pixel_room alm_pixel_room_for(const alm_vision_config *v, int64_t patches)
+{
+    enum { TAPS = 8 };
+    const int64_t bytes = 3 * patches * v->patch * v->patch,
+                  spans = (int64_t)ALM_PAGES * 2 * v->patch * (int64_t)ceil(sqrt((double)patches));
+    return (alm_pixel_room){.bytes = bytes, .wide = bytes, .spans = spans, .weights = TAPS * spans};
+}
+
+alm_pixel_room alm_pixel_room_of(const alm_resize *r)
+{
+    return (alm_pixel_room){.bytes = r->bytes,
+                            .wide = r->wide,
+                            .spans = (int64_t)r->spans,
+                            .weights = (int64_t)r->weights};
+}
+
+static void fill_pixels(const alm_runner *r, const alm_prepared *p)
+{
+    const alm_assemlm2_inputs *in = &r->model.in;
+    uint8_t *rgb = alm_executor_input(r->executor, in->rgb);
+    for (int i = 0; i < ALM_PAGES; i++) {
+        const size_t bytes = 3 * (size_t)p->page[i].width * (size_t)p->page[i].height;
+        memcpy(rgb, p->page[i].rgb, bytes);
+        rgb += bytes;
+    }
+    fill(r, in->page, p->resize.page, sizeof p->resize.page);
+    fill(r, in->span, p->resize.span, p->resize.spans * 4 * sizeof(int32_t));
+    fill(r, in->weight, p->resize.weight, p->resize.weights * sizeof(int32_t));
+}
+
 static void fill_pages(const alm_runner *r, const alm_vision_config *v, const alm_prepared *p)
 {
     const alm_assemlm2_inputs *in = &r->model.in;
     const size_t n = (size_t)p->patches;
     const size_t row =
         (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch * (size_t)v->patch;
-    fill(r, in->bytes, p->bytes, n * row);
+    if (r->shape.pixels.bytes) {
+        fill_pixels(r, p);
+    } else {
+        fill(r, in->bytes, p->bytes, n * row);
+    }
     fill(r, in->table_index, p->table_index, n * 4 * sizeof(int32_t));
     fill(r, in->table_weight, p->table_weight, n * 4 * sizeof(float));
     fill(r, in->patch_position, p->patch_position, n * 2 * sizeof(int32_t));
     fill_int(r, in->n_patches, p->patches);
     fill_int(r, in->n_image_tokens, p->patches / (v->merge * v->merge));
-    fill_patch_rules(r, p);
+    alm_runner_patch_rules(p->grid, alm_executor_input(r->executor, in->patch_rule));
 }
 
 void alm_runner_fill(const alm_runner *r, const alm_vision_config *vision, const alm_prepared *p,

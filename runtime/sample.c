@@ -121,10 +121,21 @@ static alm_status load_page(const alm_page_source *source, int number, alm_image
     return ALM_OK;
 }
 
+/* A GPU resizes and cuts the page, which moves to *p. */
+static alm_status keep_page(alm_prepared *p, const alm_page_rule *rule, int i, alm_image *image)
+{
+    p->page[i] = *image;
+    *image = (alm_image){0};
+    return alm_fail_param(
+        alm_resize_add(&p->resize, rule, p->page[i].width, p->page[i].height, p->grid[i]),
+        "manual");
+}
+
 /* Grids first, so that a page that makes the prompt too long is refused before it is resized. */
 static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_sample *sample,
-                                const alm_image image[ALM_PAGES])
+                                alm_image image[ALM_PAGES])
 {
+    const bool on_gpu = e->target[0]->device.backend == ALM_BACKEND_CUDA;
     const alm_page_rule rule = alm_page_rule_of(e->settings);
     const alm_vision_config *v = &e->settings->model.vision;
     for (int i = 0; i < ALM_PAGES; i++) {
@@ -143,13 +154,16 @@ static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_
     const size_t n = (size_t)p->patches;
     const size_t row =
         (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch * (size_t)v->patch;
-    ALM_TRY(alm_alloc(n, row, "patches", &p->bytes));
+    if (!on_gpu) {
+        ALM_TRY(alm_alloc(n, row, "patches", &p->bytes));
+    }
     ALM_TRY(alm_alloc(n, 4 * sizeof *p->table_index, "patches", &p->table_index));
     ALM_TRY(alm_alloc(n, 4 * sizeof *p->table_weight, "patches", &p->table_weight));
     ALM_TRY(alm_alloc(n, 2 * sizeof *p->patch_position, "patches", &p->patch_position));
     size_t at = 0;
     for (int i = 0; i < ALM_PAGES; i++) {
-        ALM_TRY(alm_page_patches(&rule, &image[i], p->grid[i], p->bytes + at * row));
+        ALM_TRY(on_gpu ? keep_page(p, &rule, i, &image[i])
+                       : alm_page_patches(&rule, &image[i], p->grid[i], p->bytes + at * row));
         alm_page_positions(&rule, v->grid_side, p->grid[i], p->table_index + 4 * at,
                            p->table_weight + 4 * at, p->patch_position + 2 * at);
         at += (size_t)p->grid[i].rows * (size_t)p->grid[i].columns;
@@ -216,6 +230,10 @@ void alm_prepared_free(alm_prepared *p)
     alm_free(p->fixed);
     alm_free(p->moving);
     alm_free(p->bytes);
+    for (int i = 0; i < ALM_PAGES; i++) {
+        alm_image_free(&p->page[i]);
+    }
+    alm_resize_free(&p->resize);
     alm_free(p->table_index);
     alm_free(p->table_weight);
     alm_free(p->patch_position);

@@ -1,5 +1,5 @@
 /* From what the caller gave to what the graph takes: clouds centred and resampled, pages cut into
- * patches, the prompt.
+ * patches or, for a GPU, as they are with what resizes them there, the prompt.
  */
 #ifndef ALM_RUNTIME_SAMPLE_H
 #define ALM_RUNTIME_SAMPLE_H
@@ -14,8 +14,10 @@ typedef struct alm_prepared {
     double center[3];      /* taken off the moving cloud, in its units */
     int64_t fixed_points, moving_points;
     alm_grid grid[ALM_PAGES];
-    int64_t patches;         /* of both pages */
-    uint8_t *bytes;          /* [patches, channels·temporal·patch²] */
+    int64_t patches; /* of both pages */
+    uint8_t *bytes;  /* [patches, channels·temporal·patch²]; NULL: the GPU makes them */
+    alm_image page[ALM_PAGES]; /* for a GPU only, as the next */
+    alm_resize resize;
     int32_t *table_index;    /* [patches, 4] */
     float *table_weight;     /* [patches, 4] */
     int32_t *patch_position; /* [patches, 2] */

@@ -15,6 +15,11 @@
 
 alm_status alm_session_create(alm_engine *engine, int threads, alm_session **out)
 {
+    return alm_session_create_on(engine, 0, threads, out);
+}
+
+alm_status alm_session_create_on(alm_engine *engine, int index, int threads, alm_session **out)
+{
     alm_error_clear();
     if (threads < 0 || threads > 4096) {
         return alm_fail(ALM_STATUS_USAGE, "threads: %d, expected 0 to 4096", threads);
@@ -22,9 +27,7 @@ alm_status alm_session_create(alm_engine *engine, int threads, alm_session **out
     alm_session *s;
     ALM_TRY(alm_calloc(1, sizeof *s, "session", &s));
     s->engine = engine;
-    s->device = engine->device;
-    s->device.threads = threads ? threads : engine->device.threads;
-    const alm_status status = alm_pool_create(s->device.threads, &s->pool);
+    const alm_status status = alm_timeline_create(engine->target[index], threads, &s->timeline);
     if (status != ALM_OK) {
         alm_session_destroy(s);
         return status;
@@ -37,7 +40,7 @@ static void forget_graphs(alm_session *s)
 {
     alm_runner_clear(&s->cold);
     alm_runner_clear(&s->warm);
-    alm_free(s->state);
+    alm_state_destroy(s->timeline, s->state);
     s->state = NULL;
     s->last = NULL;
     s->manual.valid = false;
@@ -49,10 +52,15 @@ void alm_session_destroy(alm_session *s)
         return;
     }
     forget_graphs(s);
-    alm_pool_destroy(s->pool);
+    alm_timeline_destroy(s->timeline);
     alm_free(s->manual.bytes);
     alm_free(s->dump);
     alm_free(s);
+}
+
+void alm_session_time_nodes(alm_session *s, bool on)
+{
+    s->time_nodes = on;
 }
 
 void alm_session_forget_manual(alm_session *s)
@@ -64,7 +72,7 @@ void alm_session_forget_manual(alm_session *s)
 
 /* Capacities grow in steps of a few percent of the release sizes, so that the samples of a data set
  * share a plan. */
-enum { TOKEN_STEP = 32, MERGED_STEP = 32 };
+enum { TOKEN_STEP = 32, MERGED_STEP = 32, PIXEL_STEP = 64 << 10, SPAN_STEP = 128, TAP_STEP = 1024 };
 
 static int64_t round_up(int64_t n, int64_t step)
 {
@@ -78,23 +86,29 @@ static int64_t larger(int64_t a, int64_t b)
 
 static alm_status make_cold(alm_session *s, alm_shape_class shape)
 {
-    size_t bytes;
-    ALM_TRY(alm_runner_plan(&s->cold, s->engine, &s->device, shape));
-    ALM_TRY(alm_executor_state_bytes(s->cold.model.graph, &bytes));
-    ALM_TRY(alm_alloc(bytes, 1, "keys and values", &s->state));
-    return alm_runner_bind(&s->cold, s->engine, s->state);
+    ALM_TRY(
+        alm_runner_plan(&s->cold, s->engine, s->engine->arithmetic, &s->timeline->device, shape));
+    ALM_TRY(alm_state_create(s->timeline, s->cold.model.graph, &s->state));
+    return alm_runner_bind(&s->cold, s->engine, s->timeline, s->state);
 }
 
-alm_status alm_session_reserve(alm_session *s, int64_t patches, int64_t tokens)
+static alm_status reserve(alm_session *s, int64_t patches, int64_t tokens, alm_pixel_room pixels)
 {
     const alm_shape_class have = s->cold.shape;
-    if (s->cold.executor && patches <= have.patches && tokens <= have.tokens) {
+    const alm_pixel_room room = have.pixels;
+    if (s->cold.executor && patches <= have.patches && tokens <= have.tokens &&
+        pixels.bytes <= room.bytes && pixels.wide <= room.wide && pixels.spans <= room.spans &&
+        pixels.weights <= room.weights) {
         return ALM_OK;
     }
     const int merge = s->engine->settings->model.vision.merge;
     alm_shape_class shape = {
         .patches = larger(round_up(patches, MERGED_STEP * (int64_t)merge * merge), have.patches),
         .tokens = larger(round_up(tokens, TOKEN_STEP), have.tokens),
+        .pixels = {.bytes = larger(round_up(pixels.bytes, PIXEL_STEP), room.bytes),
+                   .wide = larger(round_up(pixels.wide, PIXEL_STEP), room.wide),
+                   .spans = larger(round_up(pixels.spans, SPAN_STEP), room.spans),
+                   .weights = larger(round_up(pixels.weights, TAP_STEP), room.weights)},
     };
     shape.rows = shape.tokens;
     forget_graphs(s);
@@ -103,6 +117,19 @@ alm_status alm_session_reserve(alm_session *s, int64_t patches, int64_t tokens)
         forget_graphs(s);
     }
     return status;
+}
+
+alm_status alm_session_reserve(alm_session *s, int64_t patches, int64_t tokens)
+{
+    const bool on_gpu = s->timeline->device.backend == ALM_BACKEND_CUDA;
+    return reserve(s, patches, tokens,
+                   on_gpu ? alm_pixel_room_for(&s->engine->settings->model.vision, patches)
+                          : (alm_pixel_room){0});
+}
+
+static alm_status reserve_for(alm_session *s, const alm_prepared *p)
+{
+    return reserve(s, p->patches, p->prompt->used, alm_pixel_room_of(&p->resize));
 }
 
 /* The warm graph has the tokens of the cold one, because the states are the same memory. */
@@ -115,10 +142,12 @@ static alm_status reserve_warm(alm_session *s, int64_t rows)
                   wanted = larger(round_up(rows, TOKEN_STEP), s->warm.shape.rows);
     const alm_shape_class shape = {
         .tokens = tokens, .rows = wanted < tokens ? wanted : tokens, .warm = true};
+    s->last = NULL;
     alm_runner_clear(&s->warm);
-    alm_status status = alm_runner_plan(&s->warm, s->engine, &s->device, shape);
+    alm_status status =
+        alm_runner_plan(&s->warm, s->engine, s->engine->arithmetic, &s->timeline->device, shape);
     if (status == ALM_OK) {
-        status = alm_runner_bind(&s->warm, s->engine, s->state);
+        status = alm_runner_bind(&s->warm, s->engine, s->timeline, s->state);
     }
     if (status != ALM_OK) {
         alm_runner_clear(&s->warm);
@@ -131,8 +160,30 @@ static alm_status reserve_warm(alm_session *s, int64_t rows)
 static size_t page_bytes(const alm_session *s, const alm_prepared *p)
 {
     const alm_vision_config *v = &s->engine->settings->model.vision;
-    return (size_t)p->patches * (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch *
-           (size_t)v->patch;
+    return p->bytes ? (size_t)p->patches * (size_t)v->channels * (size_t)v->temporal_patch *
+                          (size_t)v->patch * (size_t)v->patch
+                    : (size_t)p->resize.bytes;
+}
+
+static size_t pixel_bytes(const alm_image *page)
+{
+    return 3 * (size_t)page->width * (size_t)page->height;
+}
+
+/* m->size is the sample's. */
+static bool same_bytes(const alm_manual *m, const alm_prepared *p)
+{
+    if (p->bytes) {
+        return memcmp(m->bytes, p->bytes, m->size) == 0;
+    }
+    const uint8_t *held = m->bytes;
+    for (int i = 0; i < ALM_PAGES; i++) {
+        if (memcmp(held, p->page[i].rgb, pixel_bytes(&p->page[i])) != 0) {
+            return false;
+        }
+        held += pixel_bytes(&p->page[i]);
+    }
+    return true;
 }
 
 static bool is_held(const alm_session *s, const alm_prepared *p)
@@ -140,7 +191,7 @@ static bool is_held(const alm_session *s, const alm_prepared *p)
     const alm_manual *m = &s->manual;
     return m->valid && p->prompt->used <= s->cold.shape.tokens && m->size == page_bytes(s, p) &&
            memcmp(m->grid, p->grid, sizeof m->grid) == 0 &&
-           memcmp(m->bytes, p->bytes, m->size) == 0;
+           memcmp(m->page, p->resize.page, sizeof m->page) == 0 && same_bytes(m, p);
 }
 
 static alm_status hold(alm_session *s, const alm_prepared *p)
@@ -148,8 +199,17 @@ static alm_status hold(alm_session *s, const alm_prepared *p)
     alm_manual *m = &s->manual;
     const size_t size = page_bytes(s, p);
     ALM_TRY(alm_reserve(size, 1, "pages", &m->bytes, &m->capacity));
-    memcpy(m->bytes, p->bytes, size);
+    if (p->bytes) {
+        memcpy(m->bytes, p->bytes, size);
+    } else {
+        uint8_t *to = m->bytes;
+        for (int i = 0; i < ALM_PAGES; i++) {
+            memcpy(to, p->page[i].rgb, pixel_bytes(&p->page[i]));
+            to += pixel_bytes(&p->page[i]);
+        }
+    }
     memcpy(m->grid, p->grid, sizeof m->grid);
+    memcpy(m->page, p->resize.page, sizeof m->page);
     m->size = size;
     m->tokens = alm_prefix_tokens(p->prompt);
     m->valid = true;
@@ -184,8 +244,11 @@ static alm_status execute(alm_session *s, alm_runner *r, const alm_prepared *p, 
 {
     s->last = r;
     alm_runner_fill(r, &s->engine->settings->model.vision, p, first);
-    ALM_TRY(alm_executor_run(r->executor, s->pool, observe, context));
-    const float *out = alm_executor_tensor(r->executor, r->model.pose).data;
+    alm_executor_time_nodes(r->executor, s->time_nodes);
+    ALM_TRY(alm_executor_run(r->executor, observe, context));
+    alm_tensor pose_tensor;
+    ALM_TRY(alm_executor_fetch(r->executor, r->model.pose, &pose_tensor));
+    const float *out = pose_tensor.data;
     for (int i = 0; i < 9; i++) {
         pose[i] = out[i];
         if (!isfinite(out[i])) {
@@ -199,7 +262,7 @@ static alm_status execute(alm_session *s, alm_runner *r, const alm_prepared *p, 
 static alm_status run_cold(alm_session *s, const alm_prepared *p, alm_observe_fn *observe,
                            void *context, double pose[9])
 {
-    ALM_TRY(alm_session_reserve(s, p->patches, p->prompt->used));
+    ALM_TRY(reserve_for(s, p));
     s->manual.valid = false; /* the run overwrites its keys and values */
     ALM_TRY(execute(s, &s->cold, p, 0, observe, context, pose));
     return hold(s, p);
@@ -219,7 +282,7 @@ alm_status alm_session_run(alm_session *s, const alm_prepared *p, double pose[9]
 static alm_status run_with_dump(alm_session *s, const alm_prepared *p, double pose[9])
 {
     alm_dump *dump;
-    ALM_TRY(alm_session_reserve(s, p->patches, p->prompt->used));
+    ALM_TRY(reserve_for(s, p));
     ALM_TRY(alm_dump_begin(&s->cold, p, &dump));
     alm_status status = run_cold(s, p, alm_dump_node, dump, pose);
     if (status == ALM_OK) {

@@ -4,6 +4,7 @@
 
 #include "runtime/assemlm.h"
 #include "runtime/runner.h"
+#include "runtime/stages.h"
 
 /* The manual whose keys and values the session holds: compared byte by byte, so no two are ever
  * taken for one. */
@@ -11,24 +12,35 @@ typedef struct alm_manual {
     bool valid;
     int tokens; /* before the first point */
     alm_grid grid[ALM_PAGES];
-    uint8_t *bytes; /* patch bytes of both pages */
+    int32_t page[ALM_PAGES][4]; /* alm_resize; zeros with patch bytes */
+    uint8_t *bytes;             /* patch bytes of both pages, or on a GPU their pixels */
     size_t size, capacity;
 } alm_manual;
 
 struct alm_session {
     alm_engine *engine;
-    alm_pool *pool;
-    alm_device device;
+    alm_timeline *timeline;
     alm_runner cold, warm;
     alm_runner *last; /* the one that ran last; NULL before the first sample */
     void *state;      /* keys and values of both */
     alm_manual manual;
+    bool time_nodes;
     char *dump; /* file for the stages of the next prediction; NULL: none */
 };
 
-/* Makes the cold graph, its plan and memory for samples of this size; keeps those that it has when
- * they are large enough. */
+/* Makes the cold graph, its plan and memory for samples of this size whose pages have about their
+ * size already; keeps those that it has when they are large enough. */
 alm_status alm_session_reserve(alm_session *session, int64_t patches, int64_t tokens);
+
+/* A session on device number `index` of the engine's. */
+alm_status alm_session_create_on(alm_engine *engine, int index, int threads, alm_session **out);
+
+/* Asks for the time of every node in the runs that come (backend.h). */
+void alm_session_time_nodes(alm_session *session, bool on);
+
+/* The grids of two pages of this size (0: 576) and a prompt for them: what plans are shown for. */
+alm_status alm_inspect_prompt(const alm_engine *engine, int width, int height, alm_grid *grid,
+                              alm_prompt **out);
 
 /* What is known of a node after a run (profile.c). */
 typedef struct alm_node_info {
@@ -38,17 +50,12 @@ typedef struct alm_node_info {
 
 int alm_session_nodes(const alm_session *session);
 alm_node_info alm_session_node(const alm_session *session, int node);
-/* Of the last run: 2·multiply-adds of linear and attention, masked pairs not counted; 0 for other
- * operations. */
+/* Of the last run (cost.h). */
 double alm_session_node_flop(const alm_session *session, int node);
 
 /* Runs the prepared sample: copies it into the inputs and executes, warm when its manual is the one
  * before; pose: the head's numbers. The part of alm_session_predict behind the reading, for
  * repeated measurement. */
 alm_status alm_session_run(alm_session *session, const alm_prepared *prepared, double pose[9]);
-
-/* The part of a node name that timings are summed under: "points", "vision", "language", "head".
- * Static storage. */
-const char *alm_node_stage(const char *node);
 
 #endif

@@ -45,6 +45,21 @@ alm_status alm_page_grid(const alm_page_rule *rule, int width, int height, const
 alm_status alm_page_patches(const alm_page_rule *rule, const alm_image *image, alm_grid grid,
                             uint8_t *rows);
 
+/* The same as numbers for the operation that does it on a GPU (kernels/page_patches): sizes, spans
+ * and weights of the pages that were added. Zero at the start. */
+typedef struct alm_resize {
+    int32_t page[ALM_PAGES][4];
+    int32_t *span, *weight; /* [spans, 4], [weights] */
+    size_t spans, weights, span_room, weight_room;
+    int64_t bytes, wide; /* of all pages, and of all with their columns resized */
+    int pages;
+} alm_resize;
+
+/* Errors: ALM_STATUS_SAMPLE: more bytes than the operation counts; ALM_STATUS_MEMORY. */
+alm_status alm_resize_add(alm_resize *resize, const alm_page_rule *rule, int width, int height,
+                          alm_grid grid);
+void alm_resize_free(alm_resize *resize); /* resets it */
+
 /* The four table rows and weights of each patch for the position embedding (qwen3vl.md 2.2), and
  * its row and column for the rotary table (2.3), all in merge-block order: index [n,4], weight
  * [n,4], position [n,2]. */

@@ -255,6 +255,61 @@ done:
     return status;
 }
 
+/* One axis of a page: a weight of 1 copies what has its size already. */
+static alm_status add_axis(alm_resize *r, int in, int out)
+{
+    const size_t n = (size_t)out;
+    axis x = {0};
+    ALM_TRY(
+        alm_reserve(r->spans + n, 4 * sizeof *r->span, "resizing a page", &r->span, &r->span_room));
+    if (in != out) {
+        ALM_TRY(axis_create(in, out, &x));
+    }
+    const size_t taps = in == out ? 1 : n * (size_t)x.taps;
+    const alm_status status = alm_reserve(r->weights + taps, sizeof *r->weight, "resizing a page",
+                                          &r->weight, &r->weight_room);
+    if (status != ALM_OK) {
+        axis_free(&x);
+        return status;
+    }
+    int32_t *span = r->span + 4 * r->spans, *weight = r->weight + r->weights;
+    for (size_t i = 0; i < n; i++, span += 4) {
+        span[0] = in == out ? (int32_t)i : x.first[i];
+        span[1] = in == out ? 1 : x.count[i];
+        span[2] = (int32_t)(r->weights + i * (size_t)x.taps);
+        span[3] = x.precision;
+    }
+    for (size_t i = 0; i < taps; i++) {
+        weight[i] = in == out ? 1 : x.weight[i];
+    }
+    r->spans += n;
+    r->weights += taps;
+    axis_free(&x);
+    return ALM_OK;
+}
+
+alm_status alm_resize_add(alm_resize *r, const alm_page_rule *rule, int width, int height,
+                          alm_grid grid)
+{
+    const int wide = grid.columns * rule->patch, high = grid.rows * rule->patch;
+    r->bytes += (int64_t)3 * width * height;
+    r->wide += (int64_t)3 * wide * height;
+    if (r->pages == ALM_PAGES || r->bytes > INT32_MAX || r->wide > INT32_MAX) {
+        return alm_fail(ALM_STATUS_SAMPLE, "page %d: %d×%d pixels are too many for a GPU",
+                        r->pages + 1, width, height);
+    }
+    memcpy(r->page[r->pages++], (const int32_t[]){width, height, wide, high}, sizeof *r->page);
+    ALM_TRY(add_axis(r, width, wide));
+    return add_axis(r, height, high);
+}
+
+void alm_resize_free(alm_resize *r)
+{
+    alm_free(r->span);
+    alm_free(r->weight);
+    *r = (alm_resize){0};
+}
+
 /* Patch row and column of patch r in merge-block order. */
 static void patch_place(const alm_page_rule *rule, alm_grid grid, int r, int *row, int *column)
 {

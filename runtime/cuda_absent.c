@@ -1,0 +1,22 @@
+/* Stands in for cuda/ in builds without the CUDA toolkit. */
+#include "runtime/backend.h"
+#include "runtime/comm.h"
+
+const char *const alm_cuda_backend_name = NULL;
+const alm_kernel *(*const alm_cuda_device_kernels)(const alm_op_def *op) = NULL;
+
+alm_status alm_target_open_cuda(int index, alm_target **out)
+{
+    (void)index;
+    (void)out;
+    return alm_fail(ALM_STATUS_DEVICE,
+                    "this assemlm was built without CUDA (ASSEMLM_CUDA=ON builds with it)");
+}
+
+alm_status alm_comm_nccl_create(int ranks, const int *devices, alm_comm *comm)
+{
+    (void)ranks;
+    (void)devices;
+    (void)comm;
+    return alm_fail(ALM_STATUS_DEVICE, "this assemlm was built without CUDA and NCCL");
+}
