@@ -78,9 +78,15 @@ int alm_golden_rows(const char *folder, alm_golden_row *rows, int room)
 
 alm_test_model alm_test_open(const char *folder, int threads)
 {
+    return alm_test_open_on(folder, threads, "cpu", "f32");
+}
+
+alm_test_model alm_test_open_on(const char *folder, int threads, const char *device,
+                                const char *dtype)
+{
     alm_test_model m = {0};
     const alm_engine_options options = {
-        .model = folder, .base = alm_test_path(folder, "base"), .device = "cpu"};
+        .model = folder, .base = alm_test_path(folder, "base"), .device = device, .dtype = dtype};
     alm_status status = alm_engine_create(&options, &m.engine);
     if (status == ALM_OK) {
         status = alm_session_create(m.engine, threads, &m.session);
@@ -192,12 +198,18 @@ static int64_t golden_index(const char *name, const alm_state_tensor *ours,
     return -1;
 }
 
+/* What a stage may be off; rms INFINITY: no limit. */
+typedef struct allowed {
+    double largest, rms;
+    bool absolute; /* else over the rms of the golden stage */
+} allowed;
+
 static void compare_stage(const char *sample, const char *name, const alm_state_tensor *ours,
                           const alm_state *file, const alm_state_tensor *golden, int64_t used,
-                          double limit, bool absolute)
+                          allowed limit)
 {
     const int64_t n = alm_desc_count(&ours->desc), whole = alm_desc_count(&golden->desc);
-    double square = 0, worst = 0;
+    double square = 0, worst = 0, error = 0;
     int64_t at = 0;
     for (int64_t i = 0; i < whole; i++) {
         const double v = value_at(golden, i);
@@ -213,6 +225,7 @@ static void compare_stage(const char *sample, const char *name, const alm_state_
             return;
         }
         const double d = fabs(value_at(ours, i) - value_at(golden, j));
+        error += d * d / (double)n;
         if (!(d <= worst)) {
             worst = d;
             at = i;
@@ -224,9 +237,12 @@ static void compare_stage(const char *sample, const char *name, const alm_state_
             ALM_FAIL("%s %s: element %lld is %g, expected equal integers", sample, name,
                      (long long)at, value_at(ours, at));
         }
-    } else if (!(worst <= (absolute ? limit : limit * rms))) {
+    } else if (!(worst <= limit.largest * (limit.absolute ? 1 : rms))) {
         ALM_FAIL("%s %s: element %lld is off by %.3g (rms %.3g, allowed %.3g)", sample, name,
-                 (long long)at, worst, rms, absolute ? limit : limit * rms);
+                 (long long)at, worst, rms, limit.largest * (limit.absolute ? 1 : rms));
+    } else if (!(sqrt(error) <= limit.rms * rms)) {
+        ALM_FAIL("%s %s: off by %.3g in the rms (rms %.3g, allowed %.3g)", sample, name,
+                 sqrt(error), rms, limit.rms * rms);
     }
 }
 
@@ -254,11 +270,16 @@ static int compare_sample(const alm_state *ours, const alm_state *golden, const 
         const alm_state_tensor *g = alm_state_at(golden, i);
         const alm_state_tensor *o = alm_state_find(ours, g->name);
         const bool is_frame = strstr(g->name, ".frame") || strstr(g->name, ".centers");
-        double limit = limits.stage;
+        allowed limit = {.largest = limits.stage, .rms = (double)INFINITY};
         if (is_frame && limits.frame > 0) {
-            limit = limits.frame;
+            limit.largest = limits.frame;
+            limit.absolute = true;
         } else if (strcmp(g->name, "head.input") == 0 && limits.head_input > 0) {
-            limit = limits.head_input;
+            limit.largest = limits.head_input;
+        }
+        if (limits.of_stage &&
+            limits.of_stage(limits.context, g->name, &limit.rms, &limit.largest)) {
+            limit.absolute = false;
         }
         if (!o) {
             if (!is_dead(ours, g->name)) {
@@ -266,7 +287,7 @@ static int compare_sample(const alm_state *ours, const alm_state *golden, const 
             }
             continue;
         }
-        compare_stage(row->name, g->name, o, golden, g, used, limit, is_frame && limits.frame > 0);
+        compare_stage(row->name, g->name, o, golden, g, used, limit);
         compared++;
     }
     return compared;
@@ -292,12 +313,17 @@ int alm_golden_compare(alm_session *session, const char *folder, alm_golden_limi
             continue;
         }
         ALM_CHECK_INT(result.tokens, rows[i].tokens);
+        double worst = 0;
         for (int k = 0; k < 9; k++) {
             const double got = k < 3 ? result.raw_translation[k] : result.raw_rotation_6d[k - 3];
+            worst = fmax(worst, fabs(got - rows[i].pose[k]));
             if (!(fabs(got - rows[i].pose[k]) <= limits.pose)) {
                 ALM_FAIL("%s: pose[%d] is %.9g, expected %.9g within %g", rows[i].name, k, got,
                          rows[i].pose[k], limits.pose);
             }
+        }
+        if (limits.pose_error) {
+            limits.pose_error[i] = worst;
         }
         FILE *there = fopen(golden_path, "rb");
         if (there) {

@@ -9,6 +9,12 @@ typedef struct alm_golden_limits {
     double pose;       /* max norm */
     double frame;      /* of frames and centres, absolute; 0: as any stage */
     double head_input; /* over the rms; 0: as any stage */
+    /* Not NULL: what the error of a stage of floats may be instead, its rms and its largest, both
+     * over the rms of the stage. False: the limits above hold for it. */
+    bool (*of_stage)(void *context, const char *stage, double *rms, double *largest);
+    void *context;
+    /* Not NULL: for each sample, in their order, the largest error of its pose is stored here. */
+    double *pose_error;
 } alm_golden_limits;
 
 /* folder: holds samples/ and expected.json. Every sample is predicted on `session`; every stage
@@ -22,6 +28,8 @@ typedef struct alm_test_model {
     alm_session *session;
 } alm_test_model;
 alm_test_model alm_test_open(const char *folder, int threads);
+alm_test_model alm_test_open_on(const char *folder, int threads, const char *device,
+                                const char *dtype);
 void alm_test_close(alm_test_model *model);
 
 /* The samples of expected.json, at most `room`; paths and texts live until the program ends.

@@ -71,9 +71,19 @@ static const alm_op_bad bad[] = {
      .text = "attention: scale is inf"},
     {.name = "type of q",
      .input = 0,
+     ALM_DIMS(F16, 7, 2),
+     .status = ALM_STATUS_MODEL,
+     .text = "attention: q is F16, expected F32 or BF16"},
+    {.name = "q alone is narrow",
+     .input = 0,
      ALM_DIMS(BF16, 7, 2),
      .status = ALM_STATUS_MODEL,
-     .text = "attention: q is BF16"},
+     .text = "attention: k is F32, expected BF16"},
+    {.name = "v alone is narrow",
+     .input = 2,
+     ALM_DIMS(BF16, 4, 2),
+     .status = ALM_STATUS_MODEL,
+     .text = "attention: v is BF16, expected F32"},
     {.name = "width of q",
      .input = 0,
      ALM_DIMS(F32, 7, 4),
@@ -117,6 +127,8 @@ typedef enum pattern {
     PATTERN_ALL,      /* every key */
     PATTERN_SEGMENTS, /* two images: rows of the first half see the first half */
     PATTERN_LANGUAGE, /* causal, with runs of equivariant and invariant points */
+    PATTERN_BRIDGE,   /* runs of 128 points of a kind, the second half with an empty range */
+    PATTERN_FAR,      /* points among the first and last keys, a range of the last */
     PATTERN_EDGES,    /* groups of 6 plain rows whose bounds lie around those of key tiles */
     PATTERN_RANDOM    /* any range, any kind */
 } pattern;
@@ -129,27 +141,52 @@ typedef struct shape {
     pattern pattern;
     bool strided;
     double spread; /* of q and k; 0: 1 */
+    int narrow;    /* bit 0: BF16 operands, bit 1: a BF16 result */
 } shape;
 
 static const shape shapes[] = {
-    {"one of each", 1, 1, 1, 1, 1, 0, 0, PATTERN_ALL, false, 0},
-    {"63 keys", 2, 1, 15, 5, 63, 0, 0, PATTERN_RANDOM, false, 0},
-    {"64 keys", 2, 2, 16, 6, 64, 0, 0, PATTERN_RANDOM, false, 0},
-    {"65 keys", 3, 1, 17, 7, 65, 0, 0, PATTERN_RANDOM, true, 0},
-    {"95 queries", 1, 1, 24, 95, 127, 0, 0, PATTERN_RANDOM, true, 0},
-    {"96 queries", 2, 1, 32, 96, 128, 0, 0, PATTERN_LANGUAGE, false, 0},
-    {"97 queries", 4, 2, 64, 97, 129, 0, 0, PATTERN_RANDOM, true, 0},
-    {"heads of 80", 1, 1, 80, 100, 100, 0, 0, PATTERN_SEGMENTS, false, 0},
-    {"heads of 128", 2, 1, 128, 200, 200, 0, 0, PATTERN_LANGUAGE, true, 0},
-    {"rows in use", 2, 1, 64, 150, 300, 97, 129, PATTERN_RANDOM, true, 0},
-    {"language in use", 2, 1, 16, 400, 400, 333, 333, PATTERN_LANGUAGE, false, 0},
-    {"vision", 2, 2, 64, 256, 256, 0, 0, PATTERN_SEGMENTS, true, 0},
-    {"one query of many keys", 4, 2, 128, 1, 700, 0, 0, PATTERN_ALL, false, 0},
-    {"large scores", 2, 1, 16, 70, 200, 0, 0, PATTERN_RANDOM, false, 30},
-    {"edges of tiles", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 0},
-    {"edges of tiles, large scores", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 30},
-    {"no query", 1, 1, 8, 4, 4, ALM_ROWS_NONE, 0, PATTERN_ALL, false, 0},
-    {"no key", 1, 1, 8, 4, 4, 0, ALM_ROWS_NONE, PATTERN_ALL, false, 0},
+    {"one of each", 1, 1, 1, 1, 1, 0, 0, PATTERN_ALL, false, 0, 0},
+    {"63 keys", 2, 1, 15, 5, 63, 0, 0, PATTERN_RANDOM, false, 0, 0},
+    {"64 keys", 2, 2, 16, 6, 64, 0, 0, PATTERN_RANDOM, false, 0, 0},
+    {"65 keys", 3, 1, 17, 7, 65, 0, 0, PATTERN_RANDOM, true, 0, 0},
+    {"95 queries", 1, 1, 24, 95, 127, 0, 0, PATTERN_RANDOM, true, 0, 0},
+    {"96 queries", 2, 1, 32, 96, 128, 0, 0, PATTERN_LANGUAGE, false, 0, 0},
+    {"97 queries", 4, 2, 64, 97, 129, 0, 0, PATTERN_RANDOM, true, 0, 0},
+    {"heads of 80", 1, 1, 80, 100, 100, 0, 0, PATTERN_SEGMENTS, false, 0, 0},
+    {"heads of 128", 2, 1, 128, 200, 200, 0, 0, PATTERN_LANGUAGE, true, 0, 0},
+    {"rows in use", 2, 1, 64, 150, 300, 97, 129, PATTERN_RANDOM, true, 0, 0},
+    {"language in use", 2, 1, 16, 400, 400, 333, 333, PATTERN_LANGUAGE, false, 0, 0},
+    {"vision", 2, 2, 64, 256, 256, 0, 0, PATTERN_SEGMENTS, true, 0, 0},
+    {"bridge", 1, 1, 16, 260, 260, 0, 0, PATTERN_BRIDGE, false, 0, 0},
+    {"one query of many keys", 2, 1, 128, 1, 530, 0, 0, PATTERN_ALL, false, 0, 0},
+    {"one query, random rule", 2, 1, 64, 1, 97, 0, 0, PATTERN_RANDOM, true, 0, 0},
+    {"one query, heads of 32", 2, 2, 32, 1, 33, 0, 0, PATTERN_BRIDGE, false, 30, 0},
+    {"one query, no key", 2, 1, 16, 1, 9, 0, ALM_ROWS_NONE, PATTERN_ALL, false, 0, 0},
+    {"no query of one", 2, 1, 16, 1, 9, ALM_ROWS_NONE, 0, PATTERN_ALL, false, 0, 0},
+    {"large scores", 2, 1, 16, 70, 200, 0, 0, PATTERN_RANDOM, false, 30, 0},
+    {"edges of tiles", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 0, 0},
+    {"edges of tiles, large scores", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 30, 0},
+    {"no query", 1, 1, 8, 4, 4, ALM_ROWS_NONE, 0, PATTERN_ALL, false, 0, 0},
+    {"no key", 1, 1, 8, 4, 4, 0, ALM_ROWS_NONE, PATTERN_ALL, false, 0, 0},
+    {"bf16, one of each", 1, 1, 1, 1, 1, 0, 0, PATTERN_ALL, false, 0, 3},
+    {"bf16 in, 65 keys", 3, 1, 17, 7, 65, 0, 0, PATTERN_RANDOM, true, 0, 1},
+    {"bf16 out, 65 keys", 3, 1, 17, 7, 65, 0, 0, PATTERN_RANDOM, true, 0, 2},
+    {"bf16, heads of 64", 2, 2, 64, 129, 129, 0, 0, PATTERN_SEGMENTS, true, 0, 3},
+    {"bf16, heads of 128", 2, 1, 128, 130, 200, 97, 129, PATTERN_LANGUAGE, false, 0, 3},
+    {"bf16, large scores", 2, 1, 16, 70, 200, 0, 0, PATTERN_RANDOM, false, 30, 3},
+    {"bf16, heads of 16", 2, 1, 16, 127, 63, 0, 0, PATTERN_RANDOM, false, 0, 3},
+    {"bf16, heads of 32", 4, 2, 32, 128, 64, 0, 0, PATTERN_LANGUAGE, false, 0, 1},
+    {"bf16, language", 2, 1, 64, 130, 200, 0, 0, PATTERN_LANGUAGE, false, 0, 3},
+    {"bf16, rows in use", 2, 1, 64, 150, 300, 97, 129, PATTERN_RANDOM, false, 0, 3},
+    {"bf16, strided heads of 128", 1, 1, 128, 63, 65, 0, 0, PATTERN_RANDOM, true, 0, 1},
+    {"bf16, bridge", 1, 1, 32, 260, 260, 0, 0, PATTERN_BRIDGE, false, 0, 3},
+    {"bf16, edges of tiles", 1, 1, 16, 600, 130, 0, 0, PATTERN_EDGES, false, 30, 1},
+    {"bf16, more than 8,192 keys", 1, 1, 16, 2, 8200, 0, 0, PATTERN_FAR, false, 0, 3},
+    {"bf16, one query of many keys", 2, 1, 128, 1, 530, 0, 0, PATTERN_ALL, false, 0, 3},
+    {"bf16, one query, random rule", 2, 1, 64, 1, 97, 0, 0, PATTERN_RANDOM, true, 0, 1},
+    {"bf16, one query, bridge", 2, 2, 32, 1, 300, 0, 0, PATTERN_BRIDGE, false, 30, 3},
+    {"bf16, one query, in use", 2, 2, 16, 1, 300, 0, 150, PATTERN_RANDOM, false, 0, 3},
+    {"bf16, no key", 1, 1, 8, 4, 4, 0, ALM_ROWS_NONE, PATTERN_ALL, false, 0, 3},
 };
 
 static const shape *made; /* what make() made last */
@@ -176,6 +213,13 @@ static void fill_rules(const alm_op_case *c, int index, void *const *filled, voi
         } else if (made->pattern == PATTERN_LANGUAGE) {
             end = i + 1;
             kind = kind_of(i);
+        } else if (made->pattern == PATTERN_BRIDGE) {
+            end = i < keys / 2 ? keys : 0;
+            kind = i / 128 % 2 ? ALM_ROW_INVARIANT : ALM_ROW_EQUIVARIANT;
+        } else if (made->pattern == PATTERN_FAR) {
+            begin = keys - 25;
+            kind =
+                i < 10 || i >= keys - 12 ? ALM_ROW_EQUIVARIANT + (int32_t)(i % 2) : ALM_ROW_PLAIN;
         } else if (made->pattern == PATTERN_EDGES) {
             begin = edges[i / 6 % 10];
             end = edges[i / 60 % 10];
@@ -204,8 +248,10 @@ static bool make(int index, alm_op_case *c)
     const int64_t width = (int64_t)s->heads * s->head_dim, kv = (int64_t)s->kv_heads * s->head_dim;
     const int64_t stride = s->strided ? width + 2 * kv + 1 : 0;
     const double spread = s->spread > 0 ? s->spread : 1;
+    const alm_dtype type = s->narrow & 1 ? ALM_DTYPE_BF16 : ALM_DTYPE_F32;
     c->name = s->name;
     c->attr = &attr;
+    c->out_dtype = s->narrow & 2 ? ALM_DTYPE_BF16 : ALM_DTYPE_NONE;
     c->out_stride[0] = s->strided ? width + 3 : 0;
     c->in[0] = (alm_op_input){ALM_DIMS(F32, s->queries, width), .rows = s->queries_in_use,
                               .stride = stride, .low = -spread, .high = spread};
@@ -216,6 +262,7 @@ static bool make(int index, alm_op_case *c)
         (alm_op_input){ALM_DIMS(I32, s->queries, 3), .rows = s->queries_in_use, .fill = fill_rules};
     c->in[4] =
         (alm_op_input){ALM_DIMS(I32, s->keys, 3), .rows = s->keys_in_use, .fill = fill_rules};
+    c->in[0].desc.dtype = c->in[1].desc.dtype = c->in[2].desc.dtype = type;
     return true;
 }
 
@@ -224,13 +271,14 @@ static double largest_score(const alm_op_args *a, int64_t row, int64_t head)
 {
     const alm_attention_attr *attr = a->attr;
     const int64_t kv_head = head / (attr->heads / attr->kv_heads), d = attr->head_dim;
-    const float *q = alm_row(const float, &a->in[0], row) + head * d;
+    const int64_t q = row * a->in[0].stride + head * d;
     double most = 0;
     for (int64_t j = 0; j < alm_rows(&a->in[1]); j++) {
-        const float *k = alm_row(const float, &a->in[1], j) + kv_head * d;
+        const int64_t k = j * a->in[1].stride + kv_head * d;
         double sum = 0;
         for (int64_t c = 0; c < d; c++) {
-            sum += fabs((double)q[c] * (double)k[c]);
+            sum += fabs(alm_test_number(a->in[0].desc.dtype, a->in[0].data, q + c) *
+                        alm_test_number(a->in[1].desc.dtype, a->in[1].data, k + c));
         }
         most = fmax(most, sum * fabs((double)attr->scale));
     }
@@ -242,7 +290,9 @@ static double largest_score(const alm_op_args *a, int64_t row, int64_t head)
  * products and sums, the scaled q); a weight is the exponential of a difference, which rounds to
  * u·2A, and is within 5·u of it (simd_math.h); weighing adds one rounding a key and one for the
  * scaling of a tile, for sums and total alike. m = max|v|·(2·(d + 4)·A + 2·(keys + keys/64 + 8)).
- */
+ * With BF16 operands a kernel may round each weight to BF16 for its product with v (attention.h):
+ * then the weighted sum, but not the total, moves by at most 2^-8 of Σ weight·|v|, and the result
+ * by 2^-8·max|v|: 2^16 more in units of u. */
 static void magnitude(const alm_op_args *a, int output, double *m)
 {
     (void)output;
@@ -251,15 +301,17 @@ static void magnitude(const alm_op_args *a, int output, double *m)
     double most = 0;
     for (int64_t j = 0; j < keys; j++) {
         for (int64_t c = 0; c < attr->kv_heads * d; c++) {
-            most = fmax(most, fabs((double)alm_row(const float, &a->in[2], j)[c]));
+            most = fmax(most, fabs(alm_test_number(a->in[2].desc.dtype, a->in[2].data,
+                                                   j * a->in[2].stride + c)));
         }
     }
+    const double weights = a->in[2].desc.dtype == ALM_DTYPE_BF16 ? 0x1p16 : 0;
     for (int64_t r = 0; r < alm_rows(&a->in[0]); r++) {
         for (int64_t h = 0; h < attr->heads; h++) {
             const double score = largest_score(a, r, h);
             const double sums = (double)keys * (1 + 1.0 / 64) + 8;
             for (int64_t c = 0; c < d; c++) {
-                m[r * width + h * d + c] = most * 2 * ((double)(d + 4) * score + sums);
+                m[r * width + h * d + c] = most * (2 * ((double)(d + 4) * score + sums) + weights);
             }
         }
     }

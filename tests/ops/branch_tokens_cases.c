@@ -20,6 +20,11 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(F32, 9, 11, 3), .stride = 35},
             {ALM_DIMS(F32, 3, 3)}},
      .out_stride = {37}},
+    {.name = "features",
+     .in = {{ALM_DIMS(F32, 2, 130, 3)},
+            {ALM_DIMS(F32, 3, 3)},
+            {ALM_DIMS(F32, 2, 130, 3)},
+            {ALM_DIMS(F32, 3, 3)}}},
 };
 
 static const alm_op_bad bad[] = {

@@ -1,6 +1,10 @@
 /* Cases of edge_conv: one and two layers, points around the lanes (8 and 4), rows around the
- * register tile (8 and 4), shared and own directions. */
+ * register tile (8 and 4), shared and own directions; the model's widths around the 8 points of a
+ * block on CUDA. */
 #include "kernels/edge_conv/edge_conv.h"
+
+#include <string.h>
+
 #include "tests/ops/vn_bound.h"
 #include "tests/shim/alm_test.h"
 
@@ -39,6 +43,21 @@ static void neighbours(const alm_op_case *c, int index, void *const *filled, voi
         ALM_DIMS(F32, 1, 1), .data = unit                                                          \
     }
 
+/* A layer of the model: 21 channels out of `in`. */
+#define MODEL_LAYER(type, in)                                                                      \
+    {ALM_DIMS(type, 21, in)}, {ALM_DIMS(type, 21)},                                                \
+    {                                                                                              \
+        ALM_DIMS(type, 21, in)                                                                     \
+    }
+
+/* Only the last edge is wrong. */
+static void one_outside(const alm_op_case *c, int index, void *const *filled, void *data)
+{
+    (void)filled;
+    memset(data, 0, (size_t)alm_desc_count(&c->in[index].desc) * sizeof(int32_t));
+    ((int32_t *)data)[alm_desc_count(&c->in[index].desc) - 1] = 9;
+}
+
 static const alm_op_case cases[] = {
     {.name = "known, one layer",
      .in = {POINTS, {ALM_DIMS(I32, 2, 2), .data = both}, FIRST},
@@ -70,8 +89,8 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(F32, 13)},
             {ALM_DIMS(F32, 1, 6)}}},
     {.name = "two layers, rows in use, strides",
-     .in = {{ALM_DIMS(F32, 60, 5, 3), .rows = 43, .stride = 17},
-            {ALM_DIMS(I32, 60, 20), .rows = 43, .stride = 23, .fill = neighbours},
+     .in = {{ALM_DIMS(F32, 30, 5, 3), .rows = 21, .stride = 17},
+            {ALM_DIMS(I32, 30, 9), .rows = 21, .stride = 11, .fill = neighbours},
             {ALM_DIMS(BF16, 21, 10)},
             {ALM_DIMS(BF16, 21)},
             {ALM_DIMS(BF16, 21, 10)},
@@ -79,6 +98,51 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(BF16, 22)},
             {ALM_DIMS(BF16, 22, 21)}},
      .out_stride = {67}},
+    {.name = "the model's first two layers",
+     .in = {{ALM_DIMS(F32, 25, 1, 3)},
+            {ALM_DIMS(I32, 25, 20), .fill = neighbours},
+            MODEL_LAYER(BF16, 2),
+            MODEL_LAYER(BF16, 21)}},
+    {.name = "the model's second two layers",
+     .in = {{ALM_DIMS(F32, 9, 21, 3)},
+            {ALM_DIMS(I32, 9, 20), .fill = neighbours},
+            MODEL_LAYER(BF16, 42),
+            MODEL_LAYER(BF16, 21)}},
+    {.name = "the model's last layer",
+     .in = {{ALM_DIMS(F32, 8, 21, 3)},
+            {ALM_DIMS(I32, 8, 20), .fill = neighbours},
+            MODEL_LAYER(F32, 42)}},
+    {.name = "the model's widths, rows in use, strides, shared directions",
+     .in = {{ALM_DIMS(F32, 40, 21, 3), .rows = 15, .stride = 65},
+            {ALM_DIMS(I32, 40, 19), .rows = 15, .stride = 21, .fill = neighbours},
+            {ALM_DIMS(BF16, 21, 42)},
+            {ALM_DIMS(F32, 21)},
+            {ALM_DIMS(BF16, 1, 42)},
+            {ALM_DIMS(F32, 21, 21)},
+            {ALM_DIMS(BF16, 21)},
+            {ALM_DIMS(F32, 1, 21)}},
+     .out_stride = {64}},
+    {.name = "the model's widths, no row",
+     .in = {{ALM_DIMS(F32, 9, 21, 3), .rows = ALM_ROWS_NONE},
+            {ALM_DIMS(I32, 9, 20), .rows = ALM_ROWS_NONE},
+            MODEL_LAYER(F32, 42)}},
+    {.name = "the model's widths, 80 neighbours",
+     .in = {{ALM_DIMS(F32, 5, 1, 3)},
+            {ALM_DIMS(I32, 5, 80), .fill = neighbours},
+            MODEL_LAYER(F32, 2),
+            MODEL_LAYER(F32, 21)}},
+    {.name = "the model's widths, a negative norm",
+     .in = {{ALM_DIMS(F32, 3, 21, 3)},
+            {ALM_DIMS(I32, 3, 4), .fill = neighbours},
+            {ALM_DIMS(F32, 21, 42)},
+            {ALM_DIMS(F32, 21), .low = -1, .high = -0.5},
+            {ALM_DIMS(F32, 21, 42)}}},
+    {.name = "the model's widths, index past the points",
+     .in = {{ALM_DIMS(F32, 9, 21, 3)},
+            {ALM_DIMS(I32, 9, 20), .fill = one_outside},
+            MODEL_LAYER(F32, 42)},
+     .refused = ALM_STATUS_INTERNAL,
+     .refused_text = "edge_conv: row 8 of index wants row 9 of 9"},
     {.name = "no row",
      .in = {{ALM_DIMS(F32, 2, 1, 3), .rows = ALM_ROWS_NONE},
             {ALM_DIMS(I32, 2, 2), .rows = ALM_ROWS_NONE},

@@ -25,6 +25,10 @@ static const alm_op_case cases[] = {
     {.name = "rows in use, strides",
      .in = {{ALM_DIMS(F32, 30, 3), .rows = 21, .stride = 4}, {ALM_DIMS(F32, 6), .high = 10}},
      .out_stride = {40}},
+    {.name = "bf16 out, strides",
+     .in = {{ALM_DIMS(F32, 30, 3), .rows = 21, .stride = 4}, {ALM_DIMS(F32, 6), .high = 10}},
+     .out_dtype = ALM_DTYPE_BF16,
+     .out_stride = {40}},
     {.name = "no row", .in = {{ALM_DIMS(F32, 3, 3), .rows = ALM_ROWS_NONE}, {ALM_DIMS(F32, 2)}}},
 };
 

@@ -1,5 +1,8 @@
 /* Cases of fps. */
 #include "kernels/fps/fps.h"
+
+#include <math.h>
+
 #include "tests/ops/op_test.h"
 #include "tests/shim/alm_test.h"
 
@@ -29,6 +32,17 @@ static void wild(const alm_op_case *c, int index, void *const *filled, void *dat
     }
 }
 
+/* Magnitudes so different that the sum of the coordinates depends on the order in which it is made.
+ */
+static void spread(const alm_op_case *c, int index, void *const *filled, void *data)
+{
+    (void)filled;
+    for (int64_t i = 0; i < alm_desc_count(&c->in[index].desc); i++) {
+        const float unit = (float)(alm_test_random() % 20001) / 10000.0f - 1.0f;
+        ((float *)data)[i] = ldexpf(unit, (int)(alm_test_random() % 60) - 40);
+    }
+}
+
 static const alm_op_case cases[] = {
     {.name = "known",
      .in = {{ALM_DIMS(F32, 5, 3), .data = line}},
@@ -48,6 +62,23 @@ static const alm_op_case cases[] = {
     {.name = "17 points", .in = {{ALM_DIMS(F32, 17, 3)}}, .attr = &forty},
     {.name = "33 points", .in = {{ALM_DIMS(F32, 33, 3)}}, .attr = &forty},
     {.name = "a cloud", .in = {{ALM_DIMS(F32, 1024, 3)}}, .attr = &forty},
+    {.name = "a point more than a warp takes", .in = {{ALM_DIMS(F32, 257, 3)}}, .attr = &six},
+    {.name = "a point more than a block of 8 a thread",
+     .in = {{ALM_DIMS(F32, 1025, 3)}},
+     .attr = &six},
+    {.name = "all that fit into registers", .in = {{ALM_DIMS(F32, 3072, 3)}}, .attr = &six},
+    {.name = "more than fit into registers, ties",
+     .in = {{ALM_DIMS(F32, 3073, 3), .fill = lattice, .stride = 4}},
+     .attr = &six},
+    {.name = "many for none",
+     .in = {{ALM_DIMS(F32, 4000, 3), .rows = ALM_ROWS_NONE}},
+     .attr = &six},
+    {.name = "sums that depend on the order",
+     .in = {{ALM_DIMS(F32, 200, 3), .fill = spread}},
+     .attr = &six},
+    {.name = "large magnitudes, many points",
+     .in = {{ALM_DIMS(F32, 3100, 3), .rows = 3090, .fill = spread}},
+     .attr = &six},
     {.name = "rows in use, strides",
      .in = {{ALM_DIMS(F32, 100, 3), .rows = 47, .stride = 5}},
      .attr = &forty,

@@ -17,6 +17,7 @@ static const alm_op_case cases[] = {
      .in = {{ALM_DIMS(F32, 50, 17), .rows = 30, .stride = 19},
             {ALM_DIMS(I32, 20, 4), .rows = 13, .stride = 5, .high = 29}},
      .out_stride = {18}},
+    {.name = "257 columns", .in = {{ALM_DIMS(F32, 20, 257)}, {ALM_DIMS(I32, 3, 3), .high = 19}}},
     {.name = "no group",
      .in = {{ALM_DIMS(F32, 5, 4)}, {ALM_DIMS(I32, 3, 2), .rows = ALM_ROWS_NONE}}},
     {.name = "index past the rows",

@@ -1,5 +1,6 @@
 /* Cases of knn: sizes around the register tile (4·16 and 4·8 points, 4 and 2 queries) and the bound
- * on 4 vectors of minima; ties, copies, numbers that are none. */
+ * on 4 vectors of minima; on CUDA around tiles of 128 points and blocks of 16 and 8 queries; ties,
+ * copies, numbers that are none. */
 #include "kernels/knn/knn.h"
 #include "tests/ops/op_test.h"
 #include "tests/shim/alm_test.h"
@@ -53,6 +54,15 @@ static void shuffled(const alm_op_case *c, int index, void *const *filled, void 
     }
 }
 
+/* All points in one place: nothing but the index decides. */
+static void one_place(const alm_op_case *c, int index, void *const *filled, void *data)
+{
+    (void)filled;
+    for (int64_t i = 0; i < alm_desc_count(&c->in[index].desc); i++) {
+        ((float *)data)[i] = 0.5f;
+    }
+}
+
 /* Points along a line, in order. */
 static void ascending(const alm_op_case *c, int index, void *const *filled, void *data)
 {
@@ -98,9 +108,25 @@ static const alm_op_case cases[] = {
     {.name = "64 points", .in = PAIR(8, 64, 7), .attr = &eight},
     {.name = "65 points, nearly all", .in = PAIR(7, 65, 3), .attr = &sixty_five},
     {.name = "more neighbours than the bound has lanes", .in = PAIR(6, 300, 4), .attr = &hundred},
-    {.name = "feature space", .in = PAIR(131, 517, 63), .attr = &twenty},
+    {.name = "feature space", .in = PAIR(35, 517, 63), .attr = &twenty},
     {.name = "vectors",
      .in = {{ALM_DIMS(F32, 9, 21, 3)}, {ALM_DIMS(F32, 130, 21, 3), .rows = 129}},
+     .attr = &twenty},
+    {.name = "127 points", .in = PAIR(15, 127, 63), .attr = &twenty},
+    {.name = "128 points", .in = PAIR(16, 128, 63), .attr = &twenty},
+    {.name = "129 points", .in = PAIR(17, 129, 63), .attr = &twenty},
+    {.name = "even rows", .in = PAIR(33, 257, 64), .attr = &twenty},
+    {.name = "coordinates", .in = PAIR(18, 400, 3), .attr = &twenty},
+    {.name = "points too many for 16 queries at once", .in = PAIR(9, 3600, 2), .attr = &twenty},
+    {.name = "points too many for shared memory", .in = PAIR(2, 7300, 1), .attr = &twenty},
+    {.name = "many neighbours of too many points",
+     .in = {{ALM_DIMS(F32, 2, 1)}, {ALM_DIMS(F32, 7300, 1), .fill = lattice, .rows = 7200}},
+     .attr = &hundred},
+    {.name = "one place",
+     .in = {{ALM_DIMS(F32, 20, 3)}, {ALM_DIMS(F32, 300, 3), .fill = one_place}},
+     .attr = &twenty},
+    {.name = "feature space, strides",
+     .in = {{ALM_DIMS(F32, 21, 63), .stride = 65}, {ALM_DIMS(F32, 140, 63), .stride = 64}},
      .attr = &twenty},
     {.name = "strides",
      .in = {{ALM_DIMS(F32, 20, 5), .stride = 7, .rows = 13},

@@ -88,18 +88,69 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(F32, 20, 33), .stride = 37}},
      .attr = &none,
      .out_stride = {37}},
+    {.name = "bf16, deep, wide, strided, some rows",
+     .in = {{ALM_DIMS(BF16, 300, 600), .rows = 277, .stride = 612},
+            {ALM_DIMS(BF16, 290, 600)},
+            {ALM_DIMS(BF16, 290)},
+            {ALM_DIMS(F32, 300, 290), .rows = 277}},
+     .attr = &attrs[ALM_EPILOGUE_GELU_TANH],
+     .out_dtype = ALM_DTYPE_BF16,
+     .out_stride = {291}},
+    {.name = "bf16, no row in use",
+     .in = {{ALM_DIMS(BF16, 5, 3), .rows = ALM_ROWS_NONE}, {ALM_DIMS(BF16, 9, 3)}},
+     .attr = &none,
+     .out_dtype = ALM_DTYPE_BF16},
 };
 
-/* Sizes at tile - 1, tile, tile + 1 in turn with epilogues, weight types and optional inputs. */
+/* The tiles of the tensor-core kernels, at tile - 1, tile, tile + 1: BF16 operands, K a multiple of
+ * 8 around the 16 of an mma and the 32 of a stage. Rows and K are both short in most cases, because
+ * every tile runs them on an emulated GPU. */
+enum { TILE_CASES = 24 };
+static void make_tile(int index, alm_op_case *c)
+{
+    static const int64_t rows[] = {1, 63, 64, 65, 127, 128, 129, 130},
+                         columns[] = {63, 64, 65, 127, 128, 129, 255, 256, 257},
+                         depths[] = {8, 24, 32, 40, 64, 72, 136};
+    static char name[128];
+    const int64_t n = rows[index % 8], m = columns[(2 * index + index / 8) % 9],
+                  k = depths[index % 7];
+    const int e = (index + index / 7) % 6;
+    const bool is_swiglu = e == ALM_EPILOGUE_SWIGLU, out = index % 5 < 2;
+    snprintf(name, sizeof name, "tiles, %lld x %lld x %lld, epilogue %d%s", (long long)n,
+             (long long)m, (long long)k, e, out ? ", bf16 out" : "");
+    c->name = name;
+    c->attr = &attrs[e];
+    c->out_dtype = out ? ALM_DTYPE_BF16 : ALM_DTYPE_NONE;
+    c->in[0].desc = alm_desc_2(ALM_DTYPE_BF16, n, k);
+    c->in[0].stride = index % 3 == 0 ? k + 8 : 0;
+    c->in[0].rows = n > 64 && index % 4 == 1 ? (int32_t)n - 64 : 0;
+    c->in[1].desc = alm_desc_2(ALM_DTYPE_BF16, m, k);
+    if (index % 4 < 3 && !is_swiglu) {
+        c->in[2].desc = alm_desc_1(index % 8 < 3 ? ALM_DTYPE_F32 : ALM_DTYPE_BF16, m);
+    }
+    if (index % 3 > 0) {
+        c->in[3].desc = alm_desc_2(ALM_DTYPE_F32, n, m);
+        c->in[3].rows = c->in[0].rows;
+    }
+    if (is_swiglu) {
+        c->in[4].desc = alm_desc_2(ALM_DTYPE_BF16, m, k);
+    }
+    c->out_stride[0] = index % 6 == 2 ? m + 3 : 0;
+    c->n_in = 5;
+}
+
+/* Sizes at tile - 1, tile, tile + 1 in turn with epilogues, weight types and optional inputs; the
+ * last 54 with BF16 operands in turn for x, the result, and both. */
 static bool make(int index, alm_op_case *c)
 {
     static const int64_t rows[] = {1, 5, 6, 7, 13, 14, 15, 29, 97},
                          columns[] = {1, 15, 16, 17, 31, 32, 33, 259},
                          depths[] = {1, 7, 8, 16, 255, 256, 257, 520};
     static char name[128];
-    enum { ROWS = 9, COLUMNS = 8, DEPTHS = 8, CASES = 216 };
+    enum { ROWS = 9, COLUMNS = 8, DEPTHS = 8, F32_CASES = 216, CASES = F32_CASES + 54 };
     if (index >= CASES) {
-        return false;
+        make_tile(index - CASES, c);
+        return index - CASES < TILE_CASES;
     }
     /* 9, 8 and 7 steps: every pair of sizes meets in 216 cases, and every epilogue each size. */
     const int64_t n = rows[index % ROWS], m = columns[index / 3 % COLUMNS],
@@ -107,11 +158,14 @@ static bool make(int index, alm_op_case *c)
     const int e = index % 6;
     const bool bf16 = index / 6 % 2 == 0, is_swiglu = e == ALM_EPILOGUE_SWIGLU;
     const alm_dtype type = bf16 ? ALM_DTYPE_BF16 : ALM_DTYPE_F32;
-    snprintf(name, sizeof name, "%lld x %lld x %lld, epilogue %d, %s", (long long)n, (long long)m,
-             (long long)k, e, bf16 ? "bf16" : "f32");
+    const int narrow = index < F32_CASES ? 0 : 1 + index / 6 % 3; /* bit 0: x, bit 1: out */
+    snprintf(name, sizeof name, "%lld x %lld x %lld, epilogue %d, %s%s%s", (long long)n,
+             (long long)m, (long long)k, e, bf16 ? "bf16" : "f32", narrow & 1 ? ", bf16 in" : "",
+             narrow & 2 ? ", bf16 out" : "");
     c->name = name;
     c->attr = &attrs[e];
-    c->in[0].desc = alm_desc_2(ALM_DTYPE_F32, n, k);
+    c->out_dtype = narrow & 2 ? ALM_DTYPE_BF16 : ALM_DTYPE_NONE;
+    c->in[0].desc = alm_desc_2(narrow & 1 ? ALM_DTYPE_BF16 : ALM_DTYPE_F32, n, k);
     c->in[0].stride = index % 4 == 3 ? k + 5 : 0;
     c->in[1].desc = alm_desc_2(type, m, k);
     if (index % 5 < 3 && !is_swiglu) {
@@ -135,8 +189,9 @@ static double terms(const alm_op_args *a, const alm_tensor *w, int64_t row, int6
     double m = 0;
     *sum = 0;
     for (int64_t k = 0; k < depth; k++) {
-        const double t = alm_test_number(ALM_DTYPE_F32, a->in[0].data, row * a->in[0].stride + k) *
-                         alm_test_number(w->desc.dtype, w->data, column * depth + k);
+        const double t =
+            alm_test_number(a->in[0].desc.dtype, a->in[0].data, row * a->in[0].stride + k) *
+            alm_test_number(w->desc.dtype, w->data, column * depth + k);
         m += fabs(t);
         *sum += t;
     }
@@ -182,9 +237,9 @@ static double chain(const alm_op_args *a)
 static const alm_op_bad bad[] = {
     {.name = "type of x",
      .input = 0,
-     ALM_DIMS(BF16, 2, 3),
+     ALM_DIMS(F16, 2, 3),
      .status = ALM_STATUS_MODEL,
-     .text = "linear: x is BF16"},
+     .text = "linear: x is F16, expected F32 or BF16"},
     {.name = "rank of x",
      .input = 0,
      ALM_DIMS(F32, 2, 3, 1),
@@ -212,6 +267,12 @@ static const alm_op_bad bad[] = {
      ALM_DIMS(F32, 2, 3),
      .status = ALM_STATUS_MODEL,
      .text = "residual is F32 [2, 3]"},
+    {.name = "type of residual",
+     .base = 1,
+     .input = 3,
+     ALM_DIMS(BF16, 2, 2),
+     .status = ALM_STATUS_MODEL,
+     .text = "residual is BF16, expected F32"},
     {.name = "swiglu without up",
      .attr = &swiglu,
      .status = ALM_STATUS_INTERNAL,

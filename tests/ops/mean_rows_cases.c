@@ -14,6 +14,8 @@ static const alm_op_case cases[] = {
     {.name = "64 columns", .in = {{ALM_DIMS(F32, 5, 64)}}},
     {.name = "65 columns, strides", .in = {{ALM_DIMS(F32, 9, 65), .stride = 70}}},
     {.name = "rows in use", .in = {{ALM_DIMS(F32, 100, 51, 3), .rows = 77}}},
+    {.name = "31 columns, rows around the warps of a block", .in = {{ALM_DIMS(F32, 17, 31)}}},
+    {.name = "33 columns", .in = {{ALM_DIMS(F32, 16, 33)}}},
     {.name = "numbers", .in = {{ALM_DIMS(F32, 33)}}},
 };
 

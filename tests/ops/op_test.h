@@ -25,14 +25,22 @@
  * this machine runs and that accepts the case, the reference included, must
  *   - give |got - v| <= c·u·m + 2·u·|v| in every element of the rows in use, u = 2^-24, so that NaN
  *     fails (2·u·|v|: both results are rounded to float32 once more); integers are equal;
+ *     with .out_dtype BF16 the reference still gives v as F32, so that only got is rounded to 8
+ *     bits, once and by half a unit in the last place at most: with e, the limit above, it may lie
+ *     2^-8·(|v| + e) further away. (Two rounded results of the same v could differ by a whole
+ *     unit, 2^-7·|v|, where v lies in the middle between two BF16 numbers: that much is allowed
+ *     where infer() gives BF16.) A kernel that cuts off, or rounds a sum on the way, fails;
  *   - give the same bits in a second run, without a pool and with 1, 2 and 3 threads, with buffers
  *     aligned to one element only, with capacities cut to the rows in use (where check() takes
  *     them), in place (where the operation allows it and the strides agree), and each row alone as
  *     in the batch (row_inputs);
  *   - leave alone the inputs, the gaps between rows of outputs, and guard bytes around all buffers
  *     and the workspace.
- * Outputs and workspace start as NaN; so do gaps between rows and rows past the count of inputs
- * (integers: 0x7F7F7F7F).
+ * With a device, its kernels are run instead, with buffers in its memory. They report a fault where
+ * a kernel of the CPU refuses, and give the same bits besides with memory that nobody wrote before,
+ * when launches may overlap, and in a pair (run_pair). Kernels around a library are only compared
+ * with the reference. Outputs and workspace start as NaN; so do gaps between rows and rows past the
+ * count of inputs (integers: 0x7F7F7F7F).
  */
 #ifndef ALM_TESTS_OPS_OP_TEST_H
 #define ALM_TESTS_OPS_OP_TEST_H
@@ -66,8 +74,11 @@ struct alm_op_case {
     int n_in; /* 0: up to the last input that is present */
     const void *attr;
     int64_t out_stride[ALM_OP_TEST_OUTPUTS]; /* 0: packed */
-    /* Known results, packed, rows in use only; the reference must give them: floats within
-     * expect_within·(1 + |expected|), integers exactly. NULL: not known. */
+    /* Type of output 0 where infer() gives F32 and the operation may narrow it, or the other way
+     * round; 0: what infer() gives. */
+    alm_dtype out_dtype;
+    /* Known results, packed, rows in use only, of the type of infer(); the reference must give
+     * them: floats within expect_within·(1 + |expected|), integers exactly. NULL: not known. */
     const void *expect[ALM_OP_TEST_OUTPUTS];
     double expect_within;
     /* Every kernel must refuse to run the case with this status and a message that holds the text.
@@ -107,6 +118,9 @@ typedef struct alm_op_cases {
      */
     double c;
     double (*c_of)(const alm_op_args *a);
+    /* The same for the CUDA kernels where theirs is larger. 0 and NULL: as above. */
+    double cuda_c;
+    double (*cuda_c_of)(const alm_op_args *a);
     /* m of every element of an output, packed [rows in use, row], from the arguments and results of
      * the reference; m holds |v| before. NULL: |v|, or with `absolute` what the reference gives for
      * the absolute values of all floating inputs. */
@@ -126,12 +140,17 @@ typedef struct alm_op_cases {
 /* Bytes to the double they stand for, and element i of a tensor of any floating type. */
 double alm_test_number(alm_dtype dtype, const void *data, int64_t i);
 
-/* Runs all cases and all bad arguments; failures are failures of the running test. */
-void alm_op_test(const alm_op_cases *cases);
+/* A device beside the CPU: its kernels run the same cases (op_test_cuda.h). */
+typedef struct alm_op_test_device alm_op_test_device;
+
+/* Runs all cases and all bad arguments on the kernels of the CPU, or of the device (may be NULL);
+ * failures are failures of the running test. */
+void alm_op_test(const alm_op_cases *cases, const alm_op_test_device *device);
 
 /* The same with another way to report, for the test of the tester. Returns the number of reports.
  */
 typedef void alm_op_report_fn(void *context, const char *text);
-int alm_op_test_report(const alm_op_cases *cases, alm_op_report_fn *report, void *context);
+int alm_op_test_report(const alm_op_cases *cases, const alm_op_test_device *device,
+                       alm_op_report_fn *report, void *context);
 
 #endif

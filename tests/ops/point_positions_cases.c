@@ -1,5 +1,6 @@
 /* Cases of point_positions. */
 #include "kernels/point_positions/point_positions.h"
+#include "kernels/token_embed/token_embed.h"
 #include "tests/ops/op_test.h"
 #include "tests/shim/alm_test.h"
 
@@ -18,6 +19,24 @@ static const int32_t one_text[] = {5, 6, 7}, one_source[] = {2, 0}, middle[] = {
 static const int32_t base_only[] = {5, 5, 5};
 static const int32_t no_points[] = {0, 0, 0, 1, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0};
 static const int32_t past[] = {0, 77, 2, 0, 2, 3, 0, 5, 1, 0, 2, 2, 0, -1};
+
+/* Runs of one to eighty tokens that are points, and text, in turns; the last run is cut off. */
+static void runs(const alm_op_case *c, int index, void *const *filled, void *data)
+{
+    (void)filled;
+    int32_t *at = data;
+    const uint64_t centres = (uint64_t)c->in[0].desc.dim[0];
+    bool point = alm_test_random() % 2 == 0;
+    int64_t left = 0;
+    for (int64_t i = 0; i < c->in[index].desc.dim[0]; i++, left--) {
+        if (left == 0) {
+            point = !point;
+            left = 1 + (int64_t)(alm_test_random() % (alm_test_random() % 3 == 0 ? 80 : 3));
+        }
+        at[2 * i] = point ? ALM_TOKEN_POINT : (int32_t)(alm_test_random() % 2);
+        at[2 * i + 1] = point ? (int32_t)(alm_test_random() % centres) : -5;
+    }
+}
 
 #define INPUTS(sources)                                                                            \
     {                                                                                              \
@@ -49,6 +68,16 @@ static const alm_op_case cases[] = {
      .attr = &three,
      .out_stride = {6},
      .expect = {ids}},
+    {.name = "many runs",
+     .in = {{ALM_DIMS(F32, 40, 3)},
+            {ALM_DIMS(I32, 1100, 3), .high = 1000},
+            {ALM_DIMS(I32, 1100, 2), .fill = runs}},
+     .attr = &sixty_four},
+    {.name = "many runs, a token more than the threads of a block",
+     .in = {{ALM_DIMS(F32, 7, 3), .low = -2, .high = 2},
+            {ALM_DIMS(I32, 530, 3), .low = -9, .high = 9, .rows = 513},
+            {ALM_DIMS(I32, 530, 2), .fill = runs, .rows = 513}},
+     .attr = &three},
     {.name = "no row",
      .in = {{ALM_DIMS(F32, 3, 3)},
             {ALM_DIMS(I32, 7, 3), .rows = ALM_ROWS_NONE},

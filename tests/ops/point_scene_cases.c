@@ -59,6 +59,12 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(F32, 3, 3)}},
      .attr = &halved,
      .out_stride = {5, 6}},
+    {.name = "more patches than shared memory holds",
+     .in = {{ALM_DIMS(F32, 450, 3)},
+            {ALM_DIMS(F32, 3, 3)},
+            {ALM_DIMS(F32, 450, 3)},
+            {ALM_DIMS(F32, 3, 3)}},
+     .attr = &plain},
 };
 
 static const alm_point_scene_attr no_reference = {.reference = 0, .clip = 10},

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/core/numeric.h"
 #include "kernels/core/rows.h"
 #include "tests/ops/op_test.h"
 #include "tests/shim/alm_test.h"
@@ -100,7 +101,7 @@ static void note(void *context, const char *text)
 static void check_found(const alm_op_cases *list, const char *text)
 {
     expected e = {.text = text};
-    const int reports = alm_op_test_report(list, note, &e);
+    const int reports = alm_op_test_report(list, NULL, note, &e);
     if (reports == 0 || !e.found) {
         ALM_FAIL("%d reports, none with \"%s\"", reports, text);
     }
@@ -201,7 +202,7 @@ static void allocate(const alm_exec *x, const alm_op_args *a)
 ALM_TEST(op_test, accepts_what_is_right)
 {
     expected e = {.text = NULL};
-    ALM_CHECK_INT(alm_op_test_report(&good, note, &e), 0);
+    ALM_CHECK_INT(alm_op_test_report(&good, NULL, note, &e), 0);
 }
 
 ALM_TEST(op_test, finds_wrong_numbers)
@@ -269,6 +270,57 @@ ALM_TEST(op_test, finds_wrong_cases)
     check_found(&list, "expected invalid_model");
     list.bad = other_text;
     check_found(&list, "with \"triple\"");
+}
+
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Copies; a BF16 result is rounded, or cut off as a broken kernel does. */
+static void narrow_rows(const alm_op_args *a, bool cut)
+{
+    const bool bf16 = a->out[0].desc.dtype == ALM_DTYPE_BF16;
+    for (int64_t i = 0; i < alm_desc_count(&a->in[0].desc); i++) {
+        const float value = ((const float *)a->in[0].data)[i];
+        const float kept = cut ? alm_bf16_to_f32((alm_bf16)(float_bits(value) >> 16)) : value;
+        alm_value_store(bf16, a->out[0].data, i, bf16 ? kept : value);
+    }
+}
+
+static alm_status narrow_ref(const alm_exec *x, const alm_op_args *a)
+{
+    (void)x;
+    narrow_rows(a, false);
+    return ALM_OK;
+}
+
+static alm_status narrow_cut(const alm_exec *x, const alm_op_args *a)
+{
+    (void)x;
+    narrow_rows(a, true);
+    return ALM_OK;
+}
+
+ALM_TEST(op_test, finds_bf16_results_that_are_cut_off)
+{
+    static const alm_op_case narrow_case = {
+        .name = "narrow", .in = {{ALM_DIMS(F32, 20, 20)}}, .out_dtype = ALM_DTYPE_BF16};
+    alm_kernel narrow[] = {{.name = "narrow_ref", .run = narrow_ref}, {.name = NULL}};
+    alm_kernel cut[] = {{.name = "narrow_cut", .run = narrow_cut}, narrow[0], {.name = NULL}};
+    alm_op_def op = doubling;
+    op.kernels = narrow;
+    alm_op_cases list = good;
+    list.op = &op;
+    list.cases = &narrow_case;
+    list.n_cases = 1;
+    list.c = 0;
+    expected e = {.text = NULL};
+    ALM_CHECK_INT(alm_op_test_report(&list, NULL, note, &e), 0);
+    op.kernels = cut;
+    check_found(&list, "narrow_cut, plain: output 0");
 }
 
 ALM_TEST(op_test, finds_kernels_that_no_case_runs)

@@ -8,7 +8,7 @@
     ALM_TEST(ops, name)                                                                            \
     {                                                                                              \
         ALM_CHECK(alm_cases_##name.op == &alm_op_##name);                                          \
-        alm_op_test(&alm_cases_##name);                                                            \
+        alm_op_test(&alm_cases_##name, NULL);                                                      \
     }
 #include "kernels/ops.def"
 #undef ALM_OP

@@ -4,6 +4,7 @@
 #include "tests/shim/alm_test.h"
 
 static const int32_t known_source[] = {0, 1, 1, 0, 2, 1, 0, 0, 1, 2};
+static const int32_t no_image[] = {0, 3, 2, 2, 2, 0, 0, 0, 0, 1};
 static const float table[] = {1, 2, 3, 4}, image[] = {5, 6, 7, 8, 9, 10},
                    point[] = {11, 12, 13, 14};
 static const float known[] = {3, 4, 5, 6, 13, 14, 1, 2, 9, 10};
@@ -41,6 +42,19 @@ static const alm_op_case cases[] = {
             {ALM_DIMS(F32, 3, 1000)},
             {ALM_DIMS(F32, 3, 1000)},
             {ALM_DIMS(F32, 3, 1000)}}},
+    {.name = "bf16, no image",
+     .in = {{ALM_DIMS(I32, 5, 2), .data = no_image},
+            {ALM_DIMS(BF16, 4, 516)},
+            {.rows = 0},
+            {ALM_DIMS(F32, 3, 516), .stride = 520}},
+     .out_stride = {516}},
+    {.name = "image that is absent",
+     .in = {{ALM_DIMS(I32, 5, 2), .data = known_source},
+            {ALM_DIMS(BF16, 4, 16)},
+            {.rows = 0},
+            {ALM_DIMS(F32, 3, 16)}},
+     .refused = ALM_STATUS_INTERNAL,
+     .refused_text = "of source 1, which has 0"},
     {.name = "no row", .in = {{ALM_DIMS(I32, 5, 2), .rows = ALM_ROWS_NONE}, REST}},
     {.name = "unknown kind",
      .in = {{ALM_DIMS(I32, 2, 2), .data = no_kind}, REST},

@@ -19,6 +19,7 @@ static const alm_op_case cases[] = {
     /* Finite though nothing is left of the second vector. */
     {.name = "parallel vectors",
      .in = {{ALM_DIMS(F32, 1, 3, 3), .data = x}, {ALM_DIMS(F32, 2, 3), .data = parallel}}},
+    {.name = "33 channels", .in = {{ALM_DIMS(F32, 1, 33, 3)}, {ALM_DIMS(F32, 2, 33)}}},
     {.name = "bf16, strides",
      .in = {{ALM_DIMS(F32, 1, 128, 3)}, {ALM_DIMS(BF16, 2, 128)}},
      .out_stride = {4}},

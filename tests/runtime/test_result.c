@@ -10,7 +10,9 @@
 #include "tests/shim/alm_test.h"
 
 static char model_name[] = "/some/where/model";
-static const alm_engine engine = {.model = model_name};
+static alm_target cpu = {.name = "cpu"};
+static const alm_engine engine = {
+    .model = model_name, .arithmetic = ALM_DTYPE_F32, .n_targets = 1, .target = {&cpu}};
 
 /* Numbers that need all 17 digits. */
 static alm_result make_result(void)
