@@ -9,10 +9,10 @@ needed for anything else: `pip install torch` into an environment of your own.
 The part is what both programs must compute for one pose: the vision tower (24 layers, two pages of 1,296 patches that
 attend within their page, main merger and three DeepStack mergers) and the language model (28 layers, 1,182 tokens, the
 DeepStack additions, the final norm; no lm_head). In PyTorch it is made of torch.nn.functional calls with random
-weights: fused attention kernels, one matrix product for q, k and v and one for gate and up, float32 throughout. That
-is PyTorch's best case: no framework around it, no mask or position work. assemlm's side is the stages "vision" and
+weights: fused attention kernels, one matrix product for q, k and v and one for gate and up; float32 throughout, or with
+--device cuda bf16 throughout, launched one by one and as a captured CUDA graph. That is PyTorch's best case: no framework around it, no mask or position work. assemlm's side is the stages "vision" and
 "language" of `assemlm bench --json` on the same two pages of 576x576; it leaves out rows of the last layer that nobody
-reads, as its users' runs do.
+reads, as its users' runs do. On a GPU attention alone is also timed with PyTorch's backends, cuDNN among them.
 
 Order: PyTorch, assemlm, PyTorch. Prints medians and ranges, and the ratio of the medians.
 """
@@ -81,33 +81,100 @@ def language_model(torch, w, tokens, features, cos, sin, mask):
     return norm(h)
 
 
+def to_device(value, **where):
+    if isinstance(value, dict):
+        return {key: to_device(v, **where) for key, v in value.items()}
+    return [to_device(v, **where) for v in value] if isinstance(value, list) else value.to(**where)
+
+
 class Pytorch:
-    def __init__(self, torch, layers):
-        self.torch, self.w = torch, build(torch, layers)
+    def __init__(self, torch, layers, device):
+        self.torch, self.w, self.device = torch, build(torch, layers), device
         angles = lambda n, half: torch.randn(n, half).repeat(1, 2)
         a, b = angles(PATCHES, VISION["width"] // VISION["heads"] // 2), angles(TOKENS, TEXT["head_dim"] // 2)
         self.rotary = a.cos(), a.sin(), b.cos(), b.sin()
         self.patches = torch.randn(PAGES, PATCHES, VISION["patch"])
         self.rest = torch.randn(TOKENS - PAGES * PATCHES // VISION["merge"], TEXT["width"])
         self.mask = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
+        if device == "cuda":
+            where = dict(device="cuda", dtype=torch.bfloat16)
+            self.w, self.rotary = to_device(self.w, **where), to_device(list(self.rotary), **where)
+            self.patches, self.rest = self.patches.to(**where), self.rest.to(**where)
+            self.mask = self.mask.to("cuda")
+
+    def now(self):
+        if self.device == "cuda":
+            self.torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def vision(self):
+        return vision_tower(self.torch, self.w, self.patches, *self.rotary[:2])
+
+    def language(self, tokens, features):
+        rows = self.torch.cat((tokens, self.rest))
+        return language_model(self.torch, self.w, rows, features, *self.rotary[2:], self.mask)
 
     def run(self):
         """Seconds of both parts."""
         with self.torch.inference_mode():
-            begin = time.perf_counter()
-            tokens, *features = vision_tower(self.torch, self.w, self.patches, *self.rotary[:2])
-            middle = time.perf_counter()
-            rows = self.torch.cat((tokens, self.rest))
-            out = language_model(self.torch, self.w, rows, features, *self.rotary[2:], self.mask)
-            end = time.perf_counter()
+            begin = self.now()
+            tokens, *features = self.vision()
+            middle = self.now()
+            out = self.language(tokens, features)
+            end = self.now()
         assert bool(out.isfinite().all()), "PyTorch made numbers that are not finite"
         return middle - begin, end - middle
 
+    def captured(self, repeats):
+        """Seconds of the whole, `repeats` times, as a captured CUDA graph."""
+        torch = self.torch
+        with torch.inference_mode():
+            stream = torch.cuda.Stream()
+            with torch.cuda.stream(stream):
+                tokens, *features = self.vision()
+                self.language(tokens, features)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                tokens, *features = self.vision()
+                self.language(tokens, features)
+            times = []
+            for _ in range(repeats + 3):
+                begin = self.now()
+                graph.replay()
+                times.append(self.now() - begin)
+        return times[3:]
 
-def assemlm(program, model, threads, repeats):
+
+def attention_alone(torch):
+    """Milliseconds of attention by PyTorch's backends, at the sizes of the two parts."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    sizes = dict(vision=(PAGES, VISION["heads"], PATCHES, VISION["width"] // VISION["heads"], False),
+                 language=(1, TEXT["heads"], TOKENS, TEXT["head_dim"], True))
+    for name, (batch, heads, n, d, causal) in sizes.items():
+        q, k, v = (torch.randn(batch, heads, n, d, device="cuda", dtype=torch.bfloat16) for _ in range(3))
+        for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION):
+            try:
+                with sdpa_kernel(backend):
+                    run = lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+                    times = []
+                    for _ in range(30):
+                        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                        begin.record()
+                        for _ in range(10):
+                            run()
+                        end.record()
+                        torch.cuda.synchronize()
+                        times.append(begin.elapsed_time(end) / 10)
+                print(f"attention {name:9s} {backend.name:18s} {statistics.median(times):.4f} ms")
+            except RuntimeError as e:
+                print(f"attention {name:9s} {backend.name:18s} not here: {str(e).splitlines()[0]}")
+
+
+def assemlm(program, model, threads, repeats, device):
     """Seconds of both parts, medians, from `assemlm bench --json`."""
-    command = [program, "bench", "--model", model, "--pages", "576x576", "--cold", "--quiet", "--json", "--warmup", "1",
-               "--threads", str(threads), "--repeats", str(repeats)]
+    command = [program, "bench", "--model", model, "--pages", "576x576", "--cold", "--quiet", "--json", "--warmup", "3",
+               "--threads", str(threads), "--repeats", str(repeats), "--device", device]
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     stages = {row["stage"]: row for row in result["stages"]}
     return [stages[name]["median_ms"] / 1e3 for name in ("vision", "language")]
@@ -119,11 +186,12 @@ def processor():
 
 
 def main():
-    p = argparse.ArgumentParser(description="Qwen3-VL-2B part of AssemLM 2.0: PyTorch against assemlm, float32.")
+    p = argparse.ArgumentParser(description="Qwen3-VL-2B part of AssemLM 2.0: PyTorch against assemlm.")
     p.add_argument("--assemlm", default="build/assemlm", help="the program (build/assemlm)")
     p.add_argument("--model", help="full-size model folder; without it only PyTorch is timed")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--repeats", type=int, default=3, help="timed runs of each block, after one that is not (3)")
+    p.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cpu: float32; cuda: bf16 (cpu)")
     p.add_argument("--layers", type=int, default=99, help="fewer layers, to try the script")
     a = p.parse_args()
     try:
@@ -133,22 +201,31 @@ def main():
         return 5
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
-    print(f"{processor()}, {a.threads} threads, float32; PyTorch {torch.__version__}", flush=True)
-    theirs = Pytorch(torch, a.layers)
+    on_gpu = a.device == "cuda"
+    if on_gpu and not torch.cuda.is_available():
+        print("compare_pytorch: PyTorch sees no GPU here", file=sys.stderr)
+        return 5
+    where = f"{torch.cuda.get_device_name()}, bf16" if on_gpu else f"{processor()}, {a.threads} threads, float32"
+    print(f"{where}; PyTorch {torch.__version__}", flush=True)
+    theirs = Pytorch(torch, a.layers, a.device)
     theirs.run()
     runs = [theirs.run() for _ in range(a.repeats)]
-    ours = assemlm(a.assemlm, a.model, a.threads, a.repeats) if a.model else None
+    ours = assemlm(a.assemlm, a.model, a.threads, a.repeats, a.device) if a.model else None
     runs += [theirs.run() for _ in range(a.repeats)]
 
     print("part        PyTorch s (range)            " + ("assemlm s   PyTorch/assemlm" if ours else ""))
     columns = list(zip(*runs)) + [[x + y for x, y in runs]]
     for i, name in enumerate(("vision", "language", "both")):
         median = statistics.median(columns[i])
-        line = f"{name:10s} {median:8.2f} ({min(columns[i]):.2f} to {max(columns[i]):.2f})"
+        line = f"{name:10s} {median:8.4f} ({min(columns[i]):.4f} to {max(columns[i]):.4f})"
         if ours:
             mine = ours[i] if i < 2 else sum(ours)
-            line = f"{line:40s} {mine:8.2f}   {median / mine:.2f}"
+            line = f"{line:40s} {mine:8.4f}   {median / mine:.2f}"
         print(line)
+    if on_gpu:
+        times = theirs.captured(max(a.repeats, 20))
+        print(f"captured   {statistics.median(times):8.4f} ({min(times):.4f} to {max(times):.4f})")
+        attention_alone(torch)
     return 0
 
 

@@ -1,0 +1,346 @@
+/* Times the CUDA kernels of the row-wise operations at the sizes of AssemLM 2.0.
+ *
+ *     cmake --build build --target bench_rows_cuda && build/bench_rows_cuda [PART OF A NAME]
+ *
+ * Random operands, which stay in L2 where they fit, as they do in the model, where the node before
+ * has just written them; the weights of the pose head do not. A sample is a captured graph of
+ * LAUNCHES runs; the median of the samples counts, in ordinary launches and in ones that may begin
+ * before the one before has ended. GB/s is what the operation has to read and write over the better
+ * time. Results are not compared here: test_ops_cuda does that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/cuda/device.cuh"
+
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/table.h"
+
+extern "C" {
+#include "kernels/layernorm/layernorm.h"
+#include "kernels/pixels/pixels.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/rotary/rotary.h"
+#include "kernels/scale/scale.h"
+}
+
+static const int LAUNCHES = 16, SAMPLES = 15, INPUTS = 20;
+
+/* One tensor; columns 0: of one dimension. Integers are below `limit`; with `kinds` they are pairs
+ * of a number below `kinds` and one below `limit`. share: the part of it that a run reads or
+ * writes. */
+struct spec {
+    alm_dtype type;
+    int64_t rows, columns;
+    int limit, kinds;
+    double share;
+};
+
+struct item {
+    const char *name;
+    const alm_kernel *kernels;
+    const void *attr;
+    bool in_place;
+    spec out[2], in[INPUTS]; /* up to the first without a type; later ones are absent */
+};
+
+#define F32(...)                                                                                   \
+    {                                                                                              \
+        ALM_DTYPE_F32, __VA_ARGS__, 0, 0, 1                                                        \
+    }
+#define BF16(...)                                                                                  \
+    {                                                                                              \
+        ALM_DTYPE_BF16, __VA_ARGS__, 0, 0, 1                                                       \
+    }
+#define PART(type, rows, columns, share)                                                           \
+    {                                                                                              \
+        ALM_DTYPE_##type, rows, columns, 0, 0, share                                               \
+    }
+#define I32(rows, columns, limit, kinds)                                                           \
+    {                                                                                              \
+        ALM_DTYPE_I32, rows, columns, limit, kinds, 1                                              \
+    }
+#define NORM(n) BF16(n, 0), BF16(n, 0)
+#define LAYER(n, m) NORM(n), BF16(m, n), BF16(m, 0)
+
+static const alm_layernorm_attr layernorm_attr = {1e-6};
+static const alm_rmsnorm_attr rmsnorm_attr = {1e-6};
+static const alm_scale_attr scale_attr = {1};
+static const alm_pixels_attr pixels_attr = {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};
+static const alm_rotary_attr vision_attr = {32, 64, 1e-6}, q_attr = {16, 128, 1e-6},
+                             k_attr = {8, 128, 1e-6};
+
+static const item items[] = {
+    {"add, vision",
+     alm_add_cuda_kernels,
+     nullptr,
+     true,
+     {F32(2592, 1024)},
+     {F32(2592, 1024), F32(2592, 1024)}},
+    {"scale, bridge",
+     alm_scale_cuda_kernels,
+     &scale_attr,
+     false,
+     {F32(512, 2048)},
+     {F32(512, 2048), BF16(3, 0)}},
+    {"layernorm, vision",
+     alm_layernorm_cuda_kernels,
+     &layernorm_attr,
+     false,
+     {BF16(2592, 1024)},
+     {F32(2592, 1024), NORM(1024)}},
+    {"layernorm, merger",
+     alm_layernorm_cuda_kernels,
+     &layernorm_attr,
+     false,
+     {BF16(648, 4096)},
+     {F32(648, 4096), NORM(4096)}},
+    {"layernorm, bridge",
+     alm_layernorm_cuda_kernels,
+     &layernorm_attr,
+     false,
+     {BF16(512, 1024)},
+     {F32(512, 1024), NORM(1024)}},
+    {"layernorm, bridge mlp",
+     alm_layernorm_cuda_kernels,
+     &layernorm_attr,
+     false,
+     {BF16(512, 1536)},
+     {F32(512, 1536), NORM(1536)}},
+    {"rmsnorm, language",
+     alm_rmsnorm_cuda_kernels,
+     &rmsnorm_attr,
+     false,
+     {BF16(1184, 2048)},
+     {F32(1184, 2048), BF16(2048, 0)}},
+    {"rotary, vision, in place",
+     alm_rotary_cuda_kernels,
+     &vision_attr,
+     true,
+     {PART(BF16, 2592, 3072, 2.0 / 3)},
+     {PART(BF16, 2592, 3072, 2.0 / 3), F32(2592, 32), F32(2592, 32)}},
+    {"rotary, q, in place",
+     alm_rotary_cuda_kernels,
+     &q_attr,
+     true,
+     {BF16(1184, 2048)},
+     {BF16(1184, 2048), F32(1184, 64), F32(1184, 64), BF16(128, 0)}},
+    {"rotary, k",
+     alm_rotary_cuda_kernels,
+     &k_attr,
+     false,
+     {BF16(1184, 1024)},
+     {BF16(1184, 1024), F32(1184, 64), F32(1184, 64), BF16(128, 0)}},
+    {"rotary_table, vision",
+     alm_rotary_table_cuda_kernels,
+     nullptr,
+     false,
+     {F32(2592, 32), F32(2592, 32)},
+     {I32(2592, 2, 72, 0), {ALM_DTYPE_F64, 32, 0, 0, 0, 1}, I32(32, 0, 2, 0)}},
+    {"rotary_table, language",
+     alm_rotary_table_cuda_kernels,
+     nullptr,
+     false,
+     {F32(1184, 64), F32(1184, 64)},
+     {I32(1184, 3, 1400, 0), {ALM_DTYPE_F64, 64, 0, 0, 0, 1}, I32(64, 0, 3, 0)}},
+    {"token_embed",
+     alm_token_embed_cuda_kernels,
+     nullptr,
+     false,
+     {F32(1184, 2048)},
+     {I32(1184, 2, 512, 3), PART(BF16, 8192, 2048, 0.05), PART(F32, 648, 2048, 0.6),
+      PART(F32, 512, 2048, 0.8)}},
+    {"deepstack_add, in place",
+     alm_deepstack_add_cuda_kernels,
+     nullptr,
+     true,
+     {PART(F32, 1184, 2048, 2.0 / 3)},
+     {PART(F32, 1184, 2048, 2.0 / 3), I32(1184, 2, 512, 3), PART(F32, 648, 2048, 0.6),
+      PART(F32, 512, 2048, 0.8)}},
+    {"place_rows, keys, in place",
+     alm_place_rows_cuda_kernels,
+     nullptr,
+     true,
+     {PART(BF16, 1184, 1024, 0.44)},
+     {PART(BF16, 1184, 1024, 0), BF16(526, 1024), I32(1, 0, 600, 0)}},
+    {"pixels",
+     alm_pixels_cuda_kernels,
+     &pixels_attr,
+     false,
+     {BF16(2592, 1536)},
+     {{ALM_DTYPE_U8, 2592, 1536, 0, 0, 1}}},
+    {"weighted_gather",
+     alm_weighted_gather_cuda_kernels,
+     nullptr,
+     false,
+     {F32(2592, 1024)},
+     {I32(2592, 4, 2304, 0), F32(2592, 4), BF16(2304, 1024)}},
+    {"pose_head",
+     alm_pose_head_cuda_kernels,
+     nullptr,
+     false,
+     {F32(1, 9)},
+     {F32(1, 2048), LAYER(2048, 4096), LAYER(4096, 4096), LAYER(4096, 4096), LAYER(4096, 9)}},
+};
+
+static void must(cudaError_t error, const char *what)
+{
+    if (error != cudaSuccess) {
+        fprintf(stderr, "bench_rows_cuda: %s: %s\n", what, cudaGetErrorString(error));
+        exit(1);
+    }
+}
+
+static __global__ void fill_kernel(void *out, int64_t n, alm_dtype type, int limit, int kinds)
+{
+    for (int64_t i = (int64_t)blockIdx.x * 256 + threadIdx.x; i < n;
+         i += (int64_t)gridDim.x * 256) {
+        uint32_t h = (uint32_t)i * 0x9E3779B1u + 17;
+        h = (h ^ h >> 16) * 0x85EBCA6Bu;
+        h = (h ^ h >> 13) * 0xC2B2AE35u;
+        h ^= h >> 16;
+        const float v = (float)(h >> 8) * 0x1p-23f - 1.0f;
+        switch (type) {
+        case ALM_DTYPE_F32: ((float *)out)[i] = v; break;
+        case ALM_DTYPE_BF16: ((bf16 *)out)[i] = from_float<bf16>(v); break;
+        case ALM_DTYPE_F64: ((double *)out)[i] = (double)v; break;
+        case ALM_DTYPE_U8: ((uint8_t *)out)[i] = (uint8_t)h; break;
+        default:
+            ((int32_t *)out)[i] = (int32_t)(h % (uint32_t)(kinds && i % 2 == 0 ? kinds : limit));
+        }
+    }
+}
+
+/* Adds the bytes that a run touches. */
+static alm_tensor make(const spec *s, double *bytes)
+{
+    alm_tensor t = {};
+    t.desc.dtype = s->type;
+    t.desc.rank = s->columns ? 2 : 1;
+    t.desc.dim[0] = s->rows;
+    t.desc.dim[1] = s->columns;
+    t.stride = s->columns ? s->columns : 1;
+    const int64_t n = s->rows * t.stride;
+    must(cudaMalloc(&t.data, (size_t)n * alm_dtype_size(s->type)), "memory");
+    fill_kernel<<<1024, 256>>>(t.data, n, s->type, s->limit, s->kinds);
+    must(cudaGetLastError(), "filling");
+    *bytes += (double)n * (double)alm_dtype_size(s->type) * s->share;
+    return t;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Median microseconds of a run. */
+static double time_runs(const alm_exec *x, const alm_kernel *kernel, const alm_op_args *args)
+{
+    cudaStream_t stream = (cudaStream_t)x->stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t runnable;
+    cudaEvent_t begin, end;
+    float ms[64];
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
+    for (int i = 0; i < LAUNCHES; i++) {
+        if (kernel->run(x, args) != ALM_OK) {
+            fprintf(stderr, "%s: %s\n", kernel->name, alm_error_message());
+            exit(1);
+        }
+    }
+    must(cudaStreamEndCapture(stream, &graph), "the end of capture");
+    must(cudaGraphInstantiate(&runnable, graph, 0), "graph");
+    must(cudaEventCreate(&begin), "event");
+    must(cudaEventCreate(&end), "event");
+    for (int i = -2; i < SAMPLES; i++) { /* two to warm up */
+        must(cudaEventRecord(begin, stream), "event");
+        must(cudaGraphLaunch(runnable, stream), "launch");
+        must(cudaEventRecord(end, stream), "event");
+        must(cudaEventSynchronize(end), kernel->name);
+        must(cudaEventElapsedTime(&ms[i < 0 ? 0 : i], begin, end), "event");
+    }
+    qsort(ms, (size_t)SAMPLES, sizeof ms[0], compare_floats);
+    must(cudaEventDestroy(begin), "event");
+    must(cudaEventDestroy(end), "event");
+    must(cudaGraphExecDestroy(runnable), "graph");
+    must(cudaGraphDestroy(graph), "graph");
+    return (double)ms[SAMPLES / 2] / LAUNCHES * 1000;
+}
+
+static void run_item(const item *it, alm_exec x)
+{
+    alm_tensor in[INPUTS], out[2];
+    alm_op_args args = {};
+    double bytes = 0;
+    args.in = in;
+    args.out = out;
+    args.attr = it->attr;
+    for (int i = 0; i < INPUTS && it->in[i].type != ALM_DTYPE_NONE; i++) {
+        in[args.n_in++] = make(&it->in[i], &bytes);
+    }
+    for (int i = 0; i < 2 && it->out[i].type != ALM_DTYPE_NONE; i++) {
+        out[args.n_out++] = make(&it->out[i], &bytes);
+    }
+    void *own = out[0].data;
+    out[0].data = it->in_place ? in[0].data : own;
+    const alm_kernel *k = it->kernels;
+    while (k->name &&
+           (k->min_arch > x.device->arch || (k->max_arch && k->max_arch < x.device->arch) ||
+            (k->accepts && !k->accepts(&args)))) {
+        k++;
+    }
+    const size_t workspace = k->workspace ? k->workspace(&args, x.device) : 0;
+    must(cudaMalloc(&args.workspace, workspace ? workspace : 1), "memory");
+    x.overlap = false;
+    const double us = time_runs(&x, k, &args);
+    x.overlap = true;
+    const double overlapped = time_runs(&x, k, &args);
+    printf("| %s, %lld x %lld | %s | %.2f | %.2f | %.0f |\n", it->name, (long long)it->in[0].rows,
+           (long long)it->in[0].columns, k->name, us, overlapped,
+           bytes / (us < overlapped ? us : overlapped) * 1e-3);
+    must(cudaFree(args.workspace), "memory");
+    must(cudaFree(own), "memory");
+    for (int i = 0; i < args.n_in; i++) {
+        must(cudaFree(in[i].data), "memory");
+    }
+    for (int i = 1; i < args.n_out; i++) {
+        must(cudaFree(out[i].data), "memory");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    cudaDeviceProp properties;
+    must(cudaGetDeviceProperties(&properties, 0), "device");
+    alm_device device = {};
+    device.backend = ALM_BACKEND_CUDA;
+    device.arch = 10 * properties.major + properties.minor;
+    device.threads = 1;
+    device.multiprocessors = properties.multiProcessorCount;
+    device.shared_bytes = properties.sharedMemPerBlockOptin;
+    cudaStream_t stream;
+    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
+    alm_exec x = {};
+    x.device = &device;
+    x.stream = stream;
+    x.fault_code = 1;
+    must(cudaMalloc(&x.fault, sizeof *x.fault), "memory");
+    must(cudaMemset(x.fault, 0, sizeof *x.fault), "memory");
+    printf("%s, %d multiprocessors\n\n", properties.name, properties.multiProcessorCount);
+    printf("| operation | kernel | us | us, overlapped | GB/s |\n|---|---|--:|--:|--:|\n");
+    for (const item &it : items) {
+        if (argc < 2 || strstr(it.name, argv[1])) {
+            must(cudaDeviceSynchronize(), "filling");
+            run_item(&it, x);
+        }
+    }
+    int32_t fault = 0;
+    must(cudaMemcpy(&fault, x.fault, sizeof fault, cudaMemcpyDeviceToHost), "fault");
+    if (fault) {
+        fprintf(stderr, "bench_rows_cuda: a kernel met data that its contract refuses\n");
+        return 1;
+    }
+    return 0;
+}
