@@ -11,7 +11,7 @@
 
 #define COMMON_OPTIONS (CLI_BIT(HELP) | CLI_BIT(VERSION) | CLI_BIT(QUIET))
 #define MODEL_OPTIONS (CLI_BIT(MODEL) | CLI_BIT(BASE))
-#define ENGINE_OPTIONS (MODEL_OPTIONS | CLI_BIT(DEVICE) | CLI_BIT(THREADS))
+#define ENGINE_OPTIONS (MODEL_OPTIONS | CLI_BIT(DEVICE) | CLI_BIT(DTYPE) | CLI_BIT(THREADS))
 #define SAMPLE_OPTIONS                                                                             \
     (CLI_BIT(FIXED) | CLI_BIT(MOVING) | CLI_BIT(MANUAL) | CLI_BIT(CATEGORY) | CLI_BIT(UNITS) |     \
      CLI_BIT(CENTRED) | CLI_BIT(SAMPLE))
@@ -50,9 +50,11 @@ const cli_verb cli_verbs[] = {
     {.name = "inspect plan",
      .arguments = "",
      .summary = "nodes, kernels, offsets, peak and lower bound of the memory plan",
-     .text = "Prints the plan of the model for two pages of the given size.",
-     .examples = "  assemlm inspect plan --model DIR --pages 576x576\n",
-     .options = COMMON_OPTIONS | ENGINE_OPTIONS | OUT_OPTIONS | CLI_BIT(PAGES),
+     .text = "Prints the plan of the model for two pages of the given size, or the budget of every "
+             "node on a GPU.",
+     .examples = "  assemlm inspect plan --model DIR --pages 576x576\n"
+                 "  assemlm inspect plan --model DIR --roofline h200\n",
+     .options = COMMON_OPTIONS | ENGINE_OPTIONS | OUT_OPTIONS | CLI_BIT(PAGES) | CLI_BIT(ROOFLINE),
      .run = verb_inspect_plan},
     {.name = "inspect model",
      .arguments = "[DIR]",

@@ -71,8 +71,10 @@ alm_status inputs_resolve(cli_args *args, inputs *out)
 alm_status inputs_load(const cli_args *args, const inputs *in, alm_engine **engine,
                        alm_session **session)
 {
-    const alm_engine_options options = {
-        .model = in->model, .base = args->value[CLI_BASE], .device = args->value[CLI_DEVICE]};
+    const alm_engine_options options = {.model = in->model,
+                                        .base = args->value[CLI_BASE],
+                                        .device = args->value[CLI_DEVICE],
+                                        .dtype = args->value[CLI_DTYPE]};
     console_progress_begin("loading the model");
     alm_status status = alm_engine_create(&options, engine);
     if (status == ALM_OK) {

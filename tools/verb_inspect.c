@@ -35,7 +35,9 @@ alm_status verb_inspect_plan(cli_args *args)
     alm_session *session = NULL;
     alm_status status = inputs_load(args, &in, &engine, &session);
     if (status == ALM_OK) {
-        status = alm_inspect_plan(session, width, height, console_output_write, &out);
+        const char *gpu = args->value[CLI_ROOFLINE];
+        status = gpu ? alm_inspect_roofline(session, gpu, width, height, console_output_write, &out)
+                     : alm_inspect_plan(session, width, height, console_output_write, &out);
     }
     status = console_output_close(&out, status == ALM_OK, status);
     alm_session_destroy(session);

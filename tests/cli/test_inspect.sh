@@ -23,6 +23,17 @@ says "pose_regression_head"
 
 runs 0 "plan" inspect plan --model "$model" --pages 96x96
 shows "lower bound"
+runs 0 "roofline" inspect plan --model "$model" --pages 96x96 --roofline h200
+shows "TFLOP,"
+shows "launches; floor"
+check "a line a node" [ "$(grep -cE ' (arithmetic|memory)$' "$out")" -gt 100 ]
+runs 2 "roofline of no GPU" inspect plan --model "$model" --roofline h2000
+says "expected one of h200, h100"
+silent "$out"
+runs 2 "dtype" inspect plan --model "$model" --dtype f16
+says "f16"
+runs 0 "plan in bf16" inspect plan --model "$model" --pages 96x96 --dtype bf16 --device cpu
+shows "BF16 ["
 runs 0 "knobs" inspect --env
 shows "ASSEMLM_CPU_ISA"
 ASSEMLM_CPU_ISA=generic "$program" inspect --env >"$out"

@@ -48,7 +48,7 @@ for verb in $verbs; do
                 'PAGE1 PAGE2'*) set -- "--$option" a b "--$option" a b ;;
                 'N '*) set -- "--$option" 1 "--$option" 1 ;;
                 'S '*) set -- "--$option" 1 "--$option" 1 ;;
-                'auto|cpu'*) set -- "--$option" cpu "--$option" cpu ;;
+                'auto|'*) set -- "--$option" auto "--$option" auto ;;
                 'm|cm'*) set -- "--$option" m "--$option" m ;;
                 'tiny|'*) set -- "--$option" tiny "--$option" tiny ;;
                 'pt|'*) set -- "--$option" pt "--$option" pt ;;
