@@ -36,7 +36,8 @@ half() {
     return "$passed"
 }
 
-export ALM_SHIM_ORDER=warps ALM_SHIM_COPIES=lazy ALM_SHIM_STREAMS=late
+# Runs that are there for their bits are the plain mode's.
+export ASSEMLM_TEST_FEW_RUNS=1 ALM_SHIM_ORDER=warps ALM_SHIM_COPIES=lazy ALM_SHIM_STREAMS=late
 result=0
 for test in "$build"/tests/test_ops_shim "$build"/tests/cuda_shim/test_*; do
     [ -f "$test" ] && [ -x "$test" ] || continue

@@ -440,6 +440,23 @@ static void run_rows_alone(tester *t, variant v, const result *base)
     }
 }
 
+/* Whether the count of an input is less than its capacity: nothing to cut otherwise. */
+static bool has_unused_rows(const tester *t)
+{
+    for (int i = 0; i < input_count(t->c); i++) {
+        if (t->c->in[i].rows != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Set where every run is slow and looks at memory, not at bits (cuda_shim/modes.sh). */
+static bool few_runs(void)
+{
+    return getenv("ASSEMLM_TEST_FEW_RUNS") != NULL;
+}
+
 /* Two nodes in one launch give what each of them gives alone. */
 static void run_pair(tester *t, const variant *first, const result *base)
 {
@@ -489,14 +506,15 @@ static void run_device_variants(tester *t, const variant *first, const result *b
     v.name = "fresh memory";
     v.fresh = true;
     run_same(t, v, base);
-    v = *first;
-    v.name = "overlapping launches";
-    v.overlap = true;
-    run_same(t, v, base);
-    if (first->kernel->run_pair) {
-        run_pair(t, first, base);
+    if (!few_runs()) {
         v = *first;
-        v.fresh = true;
+        v.name = "overlapping launches";
+        v.overlap = true;
+        run_same(t, v, base);
+    }
+    if (first->kernel->run_pair) {
+        v = *first;
+        v.fresh = few_runs();
         run_pair(t, &v, base);
     }
 }
@@ -507,7 +525,9 @@ static void run_variants(tester *t, const variant *first, const result *base)
     variant v = *first;
     v.name = "second run";
     v.fill = 0x7F;
-    run_same(t, v, base);
+    if (!few_runs()) {
+        run_same(t, v, base);
+    }
     if (t->device) {
         run_device_variants(t, first, base);
     } else {
@@ -520,14 +540,16 @@ static void run_variants(tester *t, const variant *first, const result *base)
     v = *first;
     v.name = "capacity cut to the rows in use";
     v.tight = true;
-    run_same(t, v, base);
+    if (has_unused_rows(t) || !t->device) {
+        run_same(t, v, base);
+    }
     v = *first;
     v.name = "in place";
     v.in_place = can_run_in_place(t, &v);
     if (v.in_place) {
         run_same(t, v, base);
     }
-    if (t->cases->row_inputs) {
+    if (t->cases->row_inputs && !few_runs()) {
         run_rows_alone(t, *first, base);
     }
 }
