@@ -13,17 +13,13 @@
  * is the largest distance to the float32 kernel, in units of the result's root mean square.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "kernels/cuda/device.cuh"
+#include "bench/bench_cuda.cuh"
 
 extern "C" {
 #include "kernels/attention/attention.h"
 }
 
-#include "kernels/cuda/launch.h"
 #include "kernels/cuda/table.h"
 
 enum pattern { TWO_IMAGES, LANGUAGE, BRIDGE };
@@ -43,37 +39,7 @@ static const shape shapes[] = {
     {"bridge", 512, 512, 8, 8, 128, BRIDGE, 4},
 };
 
-static const int LAUNCHES = 10, SAMPLES = 7, KERNELS = 16, BLOCKS_OF_FILL = 1024;
-
-static void must(cudaError_t error, const char *what)
-{
-    if (error != cudaSuccess) {
-        fprintf(stderr, "bench_attention_cuda: %s: %s\n", what, cudaGetErrorString(error));
-        exit(1);
-    }
-}
-
-/* A different number in [-scale, scale) for every index, rounded to bf16. */
-template <class T> static __global__ void fill_kernel(T *out, size_t n, float scale, uint32_t seed)
-{
-    for (size_t i = (size_t)blockIdx.x * 256 + threadIdx.x; i < n; i += (size_t)gridDim.x * 256) {
-        uint32_t h = (uint32_t)i * 0x9E3779B1u + seed;
-        h = (h ^ h >> 16) * 0x85EBCA6Bu;
-        h = (h ^ h >> 13) * 0xC2B2AE35u;
-        h ^= h >> 16;
-        const float value = ((float)(h >> 8) * 0x1p-23f - 1.0f) * scale;
-        out[i] = from_float<T>(to_float(from_float<bf16>(value)));
-    }
-}
-
-template <class T> static T *filled(size_t n, float scale, uint32_t seed)
-{
-    T *out;
-    must(cudaMalloc(&out, n * sizeof *out), "memory");
-    fill_kernel<T><<<BLOCKS_OF_FILL, 256>>>(out, n, scale, seed);
-    must(cudaGetLastError(), "filling");
-    return out;
-}
+static const int LAUNCHES = 10, SAMPLES = 7, KERNELS = 16;
 
 /* q, k, v in both types, out and rules, with room for the largest shape. */
 struct memory {
@@ -196,44 +162,10 @@ static bool result_of(const alm_exec *x, const shape *s, const memory *m, const 
         return false;
     }
     must(cudaMemcpy(values, m->out, bytes, cudaMemcpyDeviceToHost), "copying back");
-    const uint16_t *rounded = (const uint16_t *)values;
-    for (size_t i = count; e->narrow && i-- > 0;) {
-        const uint32_t bits = (uint32_t)rounded[i] << 16;
-        memcpy(&values[i], &bits, sizeof bits);
+    if (e->narrow) {
+        bench_widen(values, count);
     }
     return true;
-}
-
-static bool capture(const alm_exec *x, const shape *s, const memory *m, entry *e)
-{
-    cudaGraph_t graph;
-    alm_status status = ALM_OK;
-    node n;
-    make_node(s, m, e->narrow, &n);
-    must(cudaStreamBeginCapture((cudaStream_t)x->stream, cudaStreamCaptureModeThreadLocal),
-         "capture");
-    for (int i = 0; i < LAUNCHES && status == ALM_OK; i++) {
-        status = e->kernel->run(x, &n.args);
-    }
-    must(cudaStreamEndCapture((cudaStream_t)x->stream, &graph), "the end of capture");
-    if (status != ALM_OK) {
-        fprintf(stderr, "%s, %s: %s\n", s->name, e->kernel->name, alm_error_message());
-    } else {
-        must(cudaGraphInstantiate(&e->graph, graph, 0), "graph");
-    }
-    must(cudaGraphDestroy(graph), "graph");
-    return status == ALM_OK;
-}
-
-static float sample(const entry *e, cudaStream_t stream, cudaEvent_t begin, cudaEvent_t end)
-{
-    float ms;
-    must(cudaEventRecord(begin, stream), "event");
-    must(cudaGraphLaunch(e->graph, stream), "launch");
-    must(cudaEventRecord(end, stream), "event");
-    must(cudaEventSynchronize(end), "the kernels");
-    must(cudaEventElapsedTime(&ms, begin, end), "event");
-    return ms / (float)LAUNCHES;
 }
 
 /* All kernels that accept the shape, with results compared and graphs captured. Returns their
@@ -261,9 +193,8 @@ static int prepare(const alm_exec *x, const shape *s, const memory *m, entry *li
             entry e = {};
             e.kernel = k;
             e.narrow = narrow;
-            if (count == KERNELS || k->min_arch > x->device->arch ||
-                (k->max_arch && k->max_arch < x->device->arch) ||
-                (k->accepts && !k->accepts(&n.args)) || k->workspace ||
+            const bench_node captured = {k, &n.args, nullptr};
+            if (count == KERNELS || !bench_accepts(k, x->device, &n.args) || k->workspace ||
                 !result_of(x, s, m, &e, got)) {
                 continue;
             }
@@ -273,7 +204,7 @@ static int prepare(const alm_exec *x, const shape *s, const memory *m, entry *li
             }
             e.error /= sqrt(rms);
             *good = *good && e.error <= (narrow ? 0.06 : 1e-3);
-            if (capture(x, s, m, &e)) {
+            if (bench_capture(x, LAUNCHES, k->name, bench_run_node, &captured, &e.graph)) {
                 list[count++] = e;
             }
         }
@@ -281,28 +212,21 @@ static int prepare(const alm_exec *x, const shape *s, const memory *m, entry *li
     return count;
 }
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void run_shape(const alm_exec *x, const shape *s, const memory *m, float *want, float *got,
-                      cudaEvent_t begin, cudaEvent_t end, bool *good)
+static void run_shape(const bench_gpu *g, const shape *s, const memory *m, float *want, float *got,
+                      bool *good)
 {
     entry list[KERNELS];
     const double flop = make_rules(s, m) * s->heads * s->head_dim * 4;
-    const int count = prepare(x, s, m, list, want, got, good);
+    const int count = prepare(&g->x, s, m, list, want, got, good);
     for (int r = -1; r < SAMPLES; r++) {
         for (int i = 0; i < count; i++) {
             entry *e = &list[r % 2 ? count - 1 - i : i];
-            e->ms[r < 0 ? 0 : r] = sample(e, (cudaStream_t)x->stream, begin, end);
+            e->ms[r < 0 ? 0 : r] = bench_sample(g, e->graph) / (float)LAUNCHES;
         }
     }
     for (int i = 0; i < count; i++) {
         entry *e = &list[i];
-        qsort(e->ms, SAMPLES, sizeof e->ms[0], compare_floats);
-        const double ms = e->ms[SAMPLES / 2];
+        const double ms = bench_median(e->ms, SAMPLES);
         printf("| %s, %d x %d, %d/%d heads of %d, x %d | %s | %s | %.4f | %.4f-%.4f | %.1f | %.1e "
                "|\n",
                s->name, s->queries, s->keys, s->heads, s->kv_heads, s->head_dim, s->count,
@@ -315,33 +239,16 @@ static void run_shape(const alm_exec *x, const shape *s, const memory *m, float 
 
 int main(int argc, char **argv)
 {
-    cudaDeviceProp gpu;
-    int clock = 0;
-    must(cudaGetDeviceProperties(&gpu, 0), "no GPU");
-    must(cudaDeviceGetAttribute(&clock, cudaDevAttrClockRate, 0), "clock");
-    printf("%s, sm_%d%d, %d processors, %d MHz at most\n\n", gpu.name, gpu.major, gpu.minor,
-           gpu.multiProcessorCount, clock / 1000);
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 10 * gpu.major + gpu.minor;
-    device.threads = 1;
-    device.multiprocessors = gpu.multiProcessorCount;
-    device.shared_bytes = gpu.sharedMemPerBlockOptin;
-    cudaStream_t stream;
-    cudaEvent_t begin, end;
-    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-    must(cudaEventCreate(&begin), "event");
-    must(cudaEventCreate(&end), "event");
-    alm_exec x = {};
-    x.device = &device;
-    x.stream = stream;
-    must(cudaMalloc(&x.fault, sizeof *x.fault), "memory");
+    static bench_gpu g;
+    bench_open(&g);
+    bench_print(&g);
+    printf("\n\n");
 
     const size_t most = (size_t)2592 * 2048;
     memory m = {};
     for (uint32_t i = 0; i < 3; i++) { /* scores of a few units, as in a trained model */
-        m.narrow[i] = filled<bf16>(most, i < 2 ? 2.0f : 1.0f, i + 1);
-        m.wide[i] = filled<float>(most, i < 2 ? 2.0f : 1.0f, i + 1);
+        m.narrow[i] = bench_filled<bf16>(most, i < 2 ? 2.0f : 1.0f, i + 1);
+        m.wide[i] = bench_filled<float, bf16>(most, i < 2 ? 2.0f : 1.0f, i + 1);
     }
     must(cudaMalloc(&m.out, most * sizeof(float)), "memory");
     must(cudaMalloc(&m.query_rule, 2592 * 3 * sizeof(int32_t)), "memory");
@@ -357,7 +264,7 @@ int main(int argc, char **argv)
            "|---|---|---|---:|---|---:|---:|\n");
     for (const shape &s : shapes) {
         if (argc < 2 || strstr(s.name, argv[1])) {
-            run_shape(&x, &s, &m, want, got, begin, end, &good);
+            run_shape(&g, &s, &m, want, got, &good);
         }
     }
     if (!good) {

@@ -14,13 +14,9 @@
  * kernel, in units of the result's root mean square.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "kernels/cuda/device.cuh"
+#include "bench/bench_cuda.cuh"
 
-#include "kernels/cuda/launch.h"
 #include "kernels/cuda/libraries.h"
 #include "kernels/cuda/table.h"
 #include "kernels/linear/linear_cuda.h"
@@ -54,37 +50,8 @@ static const shape shapes[] = {
     {"language gate, up, last row", 1, 2048, 6144, ALM_EPILOGUE_SWIGLU, false, false, true, 1},
 };
 
-static const int LAUNCHES = 16, SAMPLES = 9, KERNELS = 16, BLOCKS_OF_FILL = 1024;
+static const int LAUNCHES = 16, SAMPLES = 9, KERNELS = 16;
 static const size_t POOL = 256u << 20; /* bytes of weights */
-
-static void must(cudaError_t error, const char *what)
-{
-    if (error != cudaSuccess) {
-        fprintf(stderr, "bench_linear_cuda: %s: %s\n", what, cudaGetErrorString(error));
-        exit(1);
-    }
-}
-
-/* A different number in [-scale, scale) for every index. */
-template <class T> static __global__ void fill_kernel(T *out, size_t n, float scale, uint32_t seed)
-{
-    for (size_t i = (size_t)blockIdx.x * 256 + threadIdx.x; i < n; i += (size_t)gridDim.x * 256) {
-        uint32_t h = (uint32_t)i * 0x9E3779B1u + seed;
-        h = (h ^ h >> 16) * 0x85EBCA6Bu;
-        h = (h ^ h >> 13) * 0xC2B2AE35u;
-        h ^= h >> 16;
-        out[i] = from_float<T>(((float)(h >> 8) * 0x1p-23f - 1.0f) * scale);
-    }
-}
-
-template <class T> static T *filled(size_t n, float scale, uint32_t seed)
-{
-    T *out;
-    must(cudaMalloc(&out, n * sizeof *out), "memory");
-    fill_kernel<T><<<BLOCKS_OF_FILL, 256>>>(out, n, scale, seed);
-    must(cudaGetLastError(), "filling");
-    return out;
-}
 
 /* One node: its tensors, the weights of launch i at another place of the pool. */
 struct node {
@@ -151,12 +118,6 @@ struct entry {
     bool same; /* bits, as the first of its family */
 };
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Result of the kernel for launch 0, as floats; false when it does not run. */
 static bool result_of(const alm_exec *x, const shape *s, const memory *m, const entry *e,
                       float *values)
@@ -173,45 +134,26 @@ static bool result_of(const alm_exec *x, const shape *s, const memory *m, const 
                 status != ALM_OK ? alm_error_message() : cudaGetErrorString(error));
         return false;
     }
-    uint16_t *narrow = (uint16_t *)values;
     must(cudaMemcpy(values, m->out, bytes, cudaMemcpyDeviceToHost), "copying back");
-    for (size_t i = count; s->bf16_out && i-- > 0;) {
-        const uint32_t bits = (uint32_t)narrow[i] << 16;
-        memcpy(&values[i], &bits, sizeof bits);
+    if (s->bf16_out) {
+        bench_widen(values, count);
     }
     return true;
 }
 
-static bool capture(const alm_exec *x, const shape *s, const memory *m, entry *e)
-{
-    cudaStream_t stream = (cudaStream_t)x->stream;
-    cudaGraph_t graph;
-    alm_status status = ALM_OK;
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
-    for (int i = 0; i < LAUNCHES && status == ALM_OK; i++) {
-        node n;
-        make_node(s, m, i, e->plain, &n);
-        status = e->kernel->run(x, &n.args);
-    }
-    must(cudaStreamEndCapture(stream, &graph), "the end of capture");
-    if (status != ALM_OK) {
-        fprintf(stderr, "%s, %s: %s\n", s->name, e->kernel->name, alm_error_message());
-    } else {
-        must(cudaGraphInstantiate(&e->graph, graph, 0), "graph");
-    }
-    must(cudaGraphDestroy(graph), "graph");
-    return status == ALM_OK;
-}
+/* Launch after launch with weights of its own. */
+struct launches {
+    const shape *s;
+    const memory *m;
+    const entry *e;
+};
 
-static float sample(const entry *e, cudaStream_t stream, cudaEvent_t begin, cudaEvent_t end)
+static alm_status run_launch(const alm_exec *x, int launch, const void *context)
 {
-    float ms;
-    must(cudaEventRecord(begin, stream), "event");
-    must(cudaGraphLaunch(e->graph, stream), "launch");
-    must(cudaEventRecord(end, stream), "event");
-    must(cudaEventSynchronize(end), "the kernels");
-    must(cudaEventElapsedTime(&ms, begin, end), "event");
-    return ms / LAUNCHES;
+    const launches *l = (const launches *)context;
+    node n;
+    make_node(l->s, l->m, launch, l->e->plain, &n);
+    return l->e->kernel->run(x, &n.args);
 }
 
 /* All kernels that accept the shape, with results compared and graphs captured. Returns their
@@ -239,9 +181,7 @@ static int prepare(const alm_exec *x, const shape *s, const memory *m, entry *li
     }
     rms = sqrt(rms);
     for (const alm_kernel *k = alm_linear_cuda_kernels; k->name; k++) {
-        if (k == reference || k->min_arch > x->device->arch ||
-            (k->max_arch && k->max_arch < x->device->arch) ||
-            (k->accepts && !k->accepts(&n.args)) ||
+        if (k == reference || !bench_accepts(k, x->device, &n.args) ||
             (k->workspace && k->workspace(&n.args, x->device) > m->workspace_bytes)) {
             continue;
         }
@@ -270,18 +210,13 @@ static int prepare(const alm_exec *x, const shape *s, const memory *m, entry *li
                 }
                 has_mma = true;
             }
-            if (capture(x, s, m, &e)) {
+            const launches all = {s, m, &e};
+            if (bench_capture(x, LAUNCHES, k->name, run_launch, &all, &e.graph)) {
                 list[count++] = e;
             }
         }
     }
     return count;
-}
-
-static float median(entry *e)
-{
-    qsort(e->ms, SAMPLES, sizeof e->ms[0], compare_floats);
-    return e->ms[SAMPLES / 2];
 }
 
 /* Milliseconds of a forward by kernel, over the shapes that are counted. */
@@ -297,11 +232,12 @@ static void print_shape(const shape *s, entry *list, int count, total *totals)
         2.0 * s->rows * s->depth * s->columns * (s->epilogue == ALM_EPILOGUE_SWIGLU ? 2 : 1);
     double library = 0;
     for (int i = 0; i < count; i++) {
-        library = list[i].kernel->is_foreign && !list[i].plain ? median(&list[i]) : library;
+        library = list[i].kernel->is_foreign && !list[i].plain ? bench_median(list[i].ms, SAMPLES)
+                                                               : library;
     }
     for (int i = 0; i < count; i++) {
         entry *e = &list[i];
-        const double ms = median(e);
+        const double ms = bench_median(e->ms, SAMPLES);
         char ratio[32] = "-", error[32] = "-";
         if (library > 0) {
             snprintf(ratio, sizeof ratio, "%.2f", library / ms);
@@ -329,41 +265,25 @@ static void print_shape(const shape *s, entry *list, int count, total *totals)
 
 int main(int argc, char **argv)
 {
-    cudaDeviceProp gpu;
-    int driver = 0, runtime = 0, clock = 0;
-    must(cudaGetDeviceProperties(&gpu, 0), "no GPU");
+    static bench_gpu g;
+    int driver = 0, runtime = 0;
+    alm_libraries *libraries = nullptr;
+    bench_open(&g);
+    bench_print(&g);
     must(cudaDriverGetVersion(&driver), "driver");
     must(cudaRuntimeGetVersion(&runtime), "runtime");
-    must(cudaDeviceGetAttribute(&clock, cudaDevAttrClockRate, 0), "clock");
-    printf("%s, sm_%d%d, %d processors, %d MHz at most, driver %d, runtime %d\n\n", gpu.name,
-           gpu.major, gpu.minor, gpu.multiProcessorCount, clock / 1000, driver, runtime);
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 10 * gpu.major + gpu.minor;
-    device.threads = 1;
-    device.multiprocessors = gpu.multiProcessorCount;
-    device.shared_bytes = gpu.sharedMemPerBlockOptin;
-    alm_libraries *libraries = nullptr;
+    printf(", driver %d, runtime %d\n\n", driver, runtime);
     if (alm_libraries_create(&libraries) != ALM_OK) {
         return 1;
     }
-    cudaStream_t stream;
-    cudaEvent_t begin, end;
-    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-    must(cudaEventCreate(&begin), "event");
-    must(cudaEventCreate(&end), "event");
-    alm_exec x = {};
-    x.device = &device;
-    x.stream = stream;
-    x.libraries = libraries;
-    must(cudaMalloc(&x.fault, sizeof *x.fault), "memory");
+    g.x.libraries = libraries;
 
     const size_t most = (size_t)2592 * 6144; /* elements of x, out, residual */
     memory m = {};
-    m.x = filled<bf16>(most, 1.0f, 1);
-    m.pool = filled<bf16>(POOL / sizeof(bf16), 0.03f, 2);
-    m.bias = filled<bf16>(8192, 0.5f, 3);
-    m.residual = filled<float>(most, 1.0f, 4);
+    m.x = bench_filled<bf16>(most, 1.0f, 1);
+    m.pool = bench_filled<bf16>(POOL / sizeof(bf16), 0.03f, 2);
+    m.bias = bench_filled<bf16>(8192, 0.5f, 3);
+    m.residual = bench_filled<float>(most, 1.0f, 4);
     m.workspace_bytes = (40u << 20) + 2 * most * sizeof(float);
     must(cudaMalloc(&m.out, most * sizeof(float)), "memory");
     must(cudaMalloc(&m.workspace, m.workspace_bytes), "memory");
@@ -384,12 +304,11 @@ int main(int argc, char **argv)
             continue;
         }
         entry list[KERNELS];
-        const int count = prepare(&x, &s, &m, list, want, got, first, &good);
+        const int count = prepare(&g.x, &s, &m, list, want, got, first, &good);
         for (int r = -1; r < SAMPLES; r++) {
             for (int i = 0; i < count; i++) {
                 entry *e = &list[r % 2 ? count - 1 - i : i];
-                const float ms = sample(e, stream, begin, end);
-                e->ms[r < 0 ? 0 : r] = ms;
+                e->ms[r < 0 ? 0 : r] = bench_sample(&g, e->graph) / LAUNCHES;
             }
         }
         print_shape(&s, list, count, totals);

@@ -8,13 +8,8 @@
  * before the one before has ended. The last line adds up what one pose runs. Results are not
  * compared here: test_ops_cuda does that.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "bench/bench_cuda.cuh"
 
-#include "kernels/cuda/device.cuh"
-
-#include "kernels/cuda/launch.h"
 #include "kernels/cuda/table.h"
 
 extern "C" {
@@ -169,24 +164,13 @@ static const item items[] = {
      {F32(512, 3), I32(1200, 0, 1182, 3), I32(512, 3, 1182, 2)}},
 };
 
-static void must(cudaError_t error, const char *what)
-{
-    if (error != cudaSuccess) {
-        fprintf(stderr, "bench_points_cuda: %s: %s\n", what, cudaGetErrorString(error));
-        exit(1);
-    }
-}
-
 static __global__ void fill_kernel(void *out, int64_t n, alm_dtype type, int limit, int kinds,
                                    uint32_t seed)
 {
     for (int64_t i = (int64_t)blockIdx.x * 256 + threadIdx.x; i < n;
          i += (int64_t)gridDim.x * 256) {
-        uint32_t h = (uint32_t)i * 0x9E3779B1u + seed;
-        h = (h ^ h >> 16) * 0x85EBCA6Bu;
-        h = (h ^ h >> 13) * 0xC2B2AE35u;
-        h ^= h >> 16;
-        const float v = (float)(h >> 8) * 0x1p-23f - 1.0f;
+        const uint32_t h = bench_hash((uint32_t)i, seed);
+        const float v = bench_uniform(h);
         if (type == ALM_DTYPE_F32) {
             ((float *)out)[i] = v;
         } else if (type == ALM_DTYPE_BF16) {
@@ -234,7 +218,7 @@ static void node_create(const item *it, const alm_device *device, node *n)
         n->out[n->args.n_out++] = make(&it->out[i]);
     }
     n->kernel = it->kernels;
-    while (n->kernel->accepts && !n->kernel->accepts(&n->args)) {
+    while (n->kernel->name && !bench_accepts(n->kernel, device, &n->args)) {
         n->kernel++;
     }
     const size_t bytes = n->kernel->workspace ? n->kernel->workspace(&n->args, device) : 0;
@@ -252,59 +236,17 @@ static void node_destroy(node *n)
     }
 }
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Median microseconds of a run. b: NULL or the other node of run_pair. */
-static double time_runs(const alm_exec *x, const node *a, const node *b)
-{
-    cudaStream_t stream = (cudaStream_t)x->stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t runnable;
-    cudaEvent_t begin, end;
-    float ms[64];
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
-    for (int i = 0; i < LAUNCHES; i++) {
-        const alm_status status =
-            b ? a->kernel->run_pair(x, &a->args, &b->args) : a->kernel->run(x, &a->args);
-        if (status != ALM_OK) {
-            fprintf(stderr, "%s: %s\n", a->kernel->name, alm_error_message());
-            exit(1);
-        }
-    }
-    must(cudaStreamEndCapture(stream, &graph), "the end of capture");
-    must(cudaGraphInstantiate(&runnable, graph, 0), "graph");
-    must(cudaEventCreate(&begin), "event");
-    must(cudaEventCreate(&end), "event");
-    for (int i = -3; i < SAMPLES; i++) { /* three to warm up */
-        must(cudaEventRecord(begin, stream), "event");
-        must(cudaGraphLaunch(runnable, stream), "launch");
-        must(cudaEventRecord(end, stream), "event");
-        must(cudaEventSynchronize(end), a->kernel->name);
-        must(cudaEventElapsedTime(&ms[i < 0 ? 0 : i], begin, end), "event");
-    }
-    qsort(ms, (size_t)SAMPLES, sizeof ms[0], compare_floats);
-    must(cudaEventDestroy(begin), "event");
-    must(cudaEventDestroy(end), "event");
-    must(cudaGraphExecDestroy(runnable), "graph");
-    must(cudaGraphDestroy(graph), "graph");
-    return (double)ms[SAMPLES / 2] / LAUNCHES * 1000;
-}
-
 /* Prints the line of an item and adds up its times. */
-static void run_item(const item *it, alm_exec x, double total[2])
+static void run_item(const item *it, const bench_gpu *g, double total[2])
 {
     node a, b;
     double us[2];
-    node_create(it, x.device, &a);
-    node_create(it, x.device, &b);
+    node_create(it, &g->device, &a);
+    node_create(it, &g->device, &b);
     must(cudaDeviceSynchronize(), "filling");
+    const bench_node both = {a.kernel, &a.args, it->both ? &b.args : nullptr};
     for (int overlap = 0; overlap < 2; overlap++) {
-        x.overlap = overlap;
-        us[overlap] = time_runs(&x, &a, it->both ? &b : nullptr);
+        us[overlap] = bench_time(g, &both, overlap, LAUNCHES, SAMPLES);
         total[overlap] += us[overlap];
     }
     printf("| %s%s | %s | %.2f | %.2f |\n", it->name, it->both ? ", both clouds" : "",
@@ -315,36 +257,16 @@ static void run_item(const item *it, alm_exec x, double total[2])
 
 int main(int argc, char **argv)
 {
-    cudaDeviceProp properties;
-    must(cudaGetDeviceProperties(&properties, 0), "device");
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 10 * properties.major + properties.minor;
-    device.threads = 1;
-    device.multiprocessors = properties.multiProcessorCount;
-    device.shared_bytes = properties.sharedMemPerBlockOptin;
-    cudaStream_t stream;
-    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-    alm_exec x = {};
-    x.device = &device;
-    x.stream = stream;
-    x.fault_code = 1;
-    must(cudaMalloc(&x.fault, sizeof *x.fault), "memory");
-    must(cudaMemset(x.fault, 0, sizeof *x.fault), "memory");
-    printf("%s, %d multiprocessors\n\n", properties.name, properties.multiProcessorCount);
-    printf("| operation | kernel | us | us, overlapped |\n|---|---|--:|--:|\n");
+    static bench_gpu g;
+    bench_open(&g);
+    bench_print(&g);
+    printf("\n\n| operation | kernel | us | us, overlapped |\n|---|---|--:|--:|\n");
     double total[2] = {0, 0};
     for (const item &it : items) {
         if (argc < 2 || strstr(it.name, argv[1])) {
-            run_item(&it, x, total);
+            run_item(&it, &g, total);
         }
     }
     printf("| all | | %.1f | %.1f |\n", total[0], total[1]);
-    int32_t fault = 0;
-    must(cudaMemcpy(&fault, x.fault, sizeof fault, cudaMemcpyDeviceToHost), "fault");
-    if (fault) {
-        fprintf(stderr, "bench_points_cuda: a kernel met data that its contract refuses\n");
-        return 1;
-    }
-    return 0;
+    return bench_fault(&g);
 }

@@ -8,13 +8,8 @@
  * before the one before has ended. GB/s is what the operation has to read and write over the better
  * time. Results are not compared here: test_ops_cuda does that.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "bench/bench_cuda.cuh"
 
-#include "kernels/cuda/device.cuh"
-
-#include "kernels/cuda/launch.h"
 #include "kernels/cuda/table.h"
 
 extern "C" {
@@ -184,23 +179,12 @@ static const item items[] = {
      {F32(1, 2048), LAYER(2048, 4096), LAYER(4096, 4096), LAYER(4096, 4096), LAYER(4096, 9)}},
 };
 
-static void must(cudaError_t error, const char *what)
-{
-    if (error != cudaSuccess) {
-        fprintf(stderr, "bench_rows_cuda: %s: %s\n", what, cudaGetErrorString(error));
-        exit(1);
-    }
-}
-
 static __global__ void fill_kernel(void *out, int64_t n, alm_dtype type, int limit, int kinds)
 {
     for (int64_t i = (int64_t)blockIdx.x * 256 + threadIdx.x; i < n;
          i += (int64_t)gridDim.x * 256) {
-        uint32_t h = (uint32_t)i * 0x9E3779B1u + 17;
-        h = (h ^ h >> 16) * 0x85EBCA6Bu;
-        h = (h ^ h >> 13) * 0xC2B2AE35u;
-        h ^= h >> 16;
-        const float v = (float)(h >> 8) * 0x1p-23f - 1.0f;
+        const uint32_t h = bench_hash((uint32_t)i, 17);
+        const float v = bench_uniform(h);
         switch (type) {
         case ALM_DTYPE_F32: ((float *)out)[i] = v; break;
         case ALM_DTYPE_BF16: ((bf16 *)out)[i] = from_float<bf16>(v); break;
@@ -229,47 +213,7 @@ static alm_tensor make(const spec *s, double *bytes)
     return t;
 }
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Median microseconds of a run. */
-static double time_runs(const alm_exec *x, const alm_kernel *kernel, const alm_op_args *args)
-{
-    cudaStream_t stream = (cudaStream_t)x->stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t runnable;
-    cudaEvent_t begin, end;
-    float ms[64];
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
-    for (int i = 0; i < LAUNCHES; i++) {
-        if (kernel->run(x, args) != ALM_OK) {
-            fprintf(stderr, "%s: %s\n", kernel->name, alm_error_message());
-            exit(1);
-        }
-    }
-    must(cudaStreamEndCapture(stream, &graph), "the end of capture");
-    must(cudaGraphInstantiate(&runnable, graph, 0), "graph");
-    must(cudaEventCreate(&begin), "event");
-    must(cudaEventCreate(&end), "event");
-    for (int i = -2; i < SAMPLES; i++) { /* two to warm up */
-        must(cudaEventRecord(begin, stream), "event");
-        must(cudaGraphLaunch(runnable, stream), "launch");
-        must(cudaEventRecord(end, stream), "event");
-        must(cudaEventSynchronize(end), kernel->name);
-        must(cudaEventElapsedTime(&ms[i < 0 ? 0 : i], begin, end), "event");
-    }
-    qsort(ms, (size_t)SAMPLES, sizeof ms[0], compare_floats);
-    must(cudaEventDestroy(begin), "event");
-    must(cudaEventDestroy(end), "event");
-    must(cudaGraphExecDestroy(runnable), "graph");
-    must(cudaGraphDestroy(graph), "graph");
-    return (double)ms[SAMPLES / 2] / LAUNCHES * 1000;
-}
-
-static void run_item(const item *it, alm_exec x)
+static void run_item(const item *it, const bench_gpu *g)
 {
     alm_tensor in[INPUTS], out[2];
     alm_op_args args = {};
@@ -286,17 +230,14 @@ static void run_item(const item *it, alm_exec x)
     void *own = out[0].data;
     out[0].data = it->in_place ? in[0].data : own;
     const alm_kernel *k = it->kernels;
-    while (k->name &&
-           (k->min_arch > x.device->arch || (k->max_arch && k->max_arch < x.device->arch) ||
-            (k->accepts && !k->accepts(&args)))) {
+    while (k->name && !bench_accepts(k, &g->device, &args)) {
         k++;
     }
-    const size_t workspace = k->workspace ? k->workspace(&args, x.device) : 0;
+    const size_t workspace = k->workspace ? k->workspace(&args, &g->device) : 0;
     must(cudaMalloc(&args.workspace, workspace ? workspace : 1), "memory");
-    x.overlap = false;
-    const double us = time_runs(&x, k, &args);
-    x.overlap = true;
-    const double overlapped = time_runs(&x, k, &args);
+    const bench_node node = {k, &args, nullptr};
+    const double us = bench_time(g, &node, false, LAUNCHES, SAMPLES);
+    const double overlapped = bench_time(g, &node, true, LAUNCHES, SAMPLES);
     printf("| %s, %lld x %lld | %s | %.2f | %.2f | %.0f |\n", it->name, (long long)it->in[0].rows,
            (long long)it->in[0].columns, k->name, us, overlapped,
            bytes / (us < overlapped ? us : overlapped) * 1e-3);
@@ -312,35 +253,15 @@ static void run_item(const item *it, alm_exec x)
 
 int main(int argc, char **argv)
 {
-    cudaDeviceProp properties;
-    must(cudaGetDeviceProperties(&properties, 0), "device");
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 10 * properties.major + properties.minor;
-    device.threads = 1;
-    device.multiprocessors = properties.multiProcessorCount;
-    device.shared_bytes = properties.sharedMemPerBlockOptin;
-    cudaStream_t stream;
-    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-    alm_exec x = {};
-    x.device = &device;
-    x.stream = stream;
-    x.fault_code = 1;
-    must(cudaMalloc(&x.fault, sizeof *x.fault), "memory");
-    must(cudaMemset(x.fault, 0, sizeof *x.fault), "memory");
-    printf("%s, %d multiprocessors\n\n", properties.name, properties.multiProcessorCount);
-    printf("| operation | kernel | us | us, overlapped | GB/s |\n|---|---|--:|--:|--:|\n");
+    static bench_gpu g;
+    bench_open(&g);
+    bench_print(&g);
+    printf("\n\n| operation | kernel | us | us, overlapped | GB/s |\n|---|---|--:|--:|--:|\n");
     for (const item &it : items) {
         if (argc < 2 || strstr(it.name, argv[1])) {
             must(cudaDeviceSynchronize(), "filling");
-            run_item(&it, x);
+            run_item(&it, &g);
         }
     }
-    int32_t fault = 0;
-    must(cudaMemcpy(&fault, x.fault, sizeof fault, cudaMemcpyDeviceToHost), "fault");
-    if (fault) {
-        fprintf(stderr, "bench_rows_cuda: a kernel met data that its contract refuses\n");
-        return 1;
-    }
-    return 0;
+    return bench_fault(&g);
 }
