@@ -114,8 +114,11 @@ __device__ __forceinline__ void add_product(const double2 *w, const double (&x)[
 
 /* All of a layer for the edge of this thread: x -> field [OUT][3], PITCH apart, not scaled; returns
  * its scale. weight: as load_weights() makes it, with norm; here: [OUT][6], what p and d start from
- * (NULL: 0). */
-template <int IN, int OUT, int PITCH>
+ * where START is set, else 0.
+ *
+ * Every register is in use: the pointers walk, since an index beside them would be one too many
+ * (sm_100, sm_120), and whether there is a start is known to the compiler. */
+template <int IN, int OUT, int PITCH, bool START>
 __device__ __forceinline__ double one_layer(const double2 *weight, const double *here,
                                             const double (&x)[3 * IN], double *field)
 {
@@ -123,20 +126,23 @@ __device__ __forceinline__ double one_layer(const double2 *weight, const double 
 #pragma unroll 1
     for (int r = 0; r < OUT; r++) {
         double p[3] = {0, 0, 0}, d[3] = {0, 0, 0};
-        if (here) {
+        if constexpr (START) {
 #pragma unroll
             for (int i = 0; i < 3; i++) {
-                p[i] = here[6 * r + i];
-                d[i] = here[6 * r + 3 + i];
+                p[i] = here[i];
+                d[i] = here[3 + i];
             }
+            here += 6;
         }
-        add_product<IN>(weight + r * (IN + 1), x, p, d);
+        add_product<IN>(weight, x, p, d);
         squares += p[0] * p[0] + p[1] * p[1] + p[2] * p[2];
-        vn_bend(p, d, weight[r * (IN + 1) + IN].x);
+        vn_bend(p, d, weight[IN].x);
 #pragma unroll
         for (int i = 0; i < 3; i++) {
-            field[(3 * r + i) * PITCH] = p[i];
+            field[i * PITCH] = p[i];
         }
+        weight += IN + 1;
+        field += 3 * PITCH;
     }
     return vn_scale(squares, OUT);
 }
@@ -232,14 +238,14 @@ static __global__ void __launch_bounds__(THREADS, 2) edge_conv_edges(edge_sides 
         x[c] = (double)near[c * PITCH + e];
     }
     __syncthreads(); /* the field takes the place of the neighbours */
-    double gain = one_layer<C, C1, PITCH>(there, here + point * 6 * C1, x, field + e);
+    double gain = one_layer<C, C1, PITCH, true>(there, here + point * 6 * C1, x, field + e);
     if constexpr (C2 > 0) {
         double y[3 * C1];
 #pragma unroll
         for (int c = 0; c < 3 * C1; c++) {
             y[c] = field[c * PITCH + e] * gain;
         }
-        gain = one_layer<C1, C2, PITCH>(next, nullptr, y, field + e);
+        gain = one_layer<C1, C2, PITCH, false>(next, nullptr, y, field + e);
     }
     scale[threadIdx.x] = gain;
     __syncthreads();
