@@ -8,6 +8,7 @@
 
 #include "kernels/core/memory.h"
 #include "runtime/output/buffer.h"
+#include "runtime/ranges.h"
 #include "runtime/session.h"
 
 enum { MOST_RUNS = 1000000, NODE_RUNS = 20 };
@@ -132,6 +133,17 @@ static alm_status measure_nodes(bench *b, const alm_sample *sample, const alm_re
     return status == ALM_OK ? finish_nodes(b, runs) : status;
 }
 
+static alm_status measure_runs(bench *b, const alm_sample *sample, const alm_result *first)
+{
+    for (int run = 0; run < b->options->repeats; run++) {
+        ALM_TRY(run_once(b, sample));
+        ALM_TRY(check_same(first, &b->result, run + 1));
+        note_stages(b, run);
+        note_nodes(b, run);
+    }
+    return ALM_OK;
+}
+
 static alm_status measure(bench *b, const alm_sample *sample)
 {
     alm_result first;
@@ -146,12 +158,10 @@ static alm_status measure(bench *b, const alm_sample *sample)
         b->result = first;
     }
     ALM_TRY(make_series(b));
-    for (int run = 0; run < b->options->repeats; run++) {
-        ALM_TRY(run_once(b, sample));
-        ALM_TRY(check_same(&first, &b->result, run + 1));
-        note_stages(b, run);
-        note_nodes(b, run);
-    }
+    alm_range_begin("run", "measured");
+    const alm_status status = measure_runs(b, sample, &first);
+    alm_range_end();
+    ALM_TRY(status);
     for (int i = 0; i < b->n_stages; i++) {
         b->stages[i].of = spread_of(b->stages[i].ms, b->options->repeats);
     }

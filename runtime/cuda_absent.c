@@ -1,6 +1,7 @@
 /* Stands in for cuda/ in builds without the CUDA toolkit. */
 #include "runtime/backend.h"
 #include "runtime/comm.h"
+#include "runtime/ranges.h"
 
 const char *const alm_cuda_backend_name = NULL;
 const alm_kernel *(*const alm_cuda_device_kernels)(const alm_op_def *op) = NULL;
@@ -19,4 +20,14 @@ alm_status alm_comm_nccl_create(int ranks, const int *devices, alm_comm *comm)
     (void)devices;
     (void)comm;
     return alm_fail(ALM_STATUS_DEVICE, "this assemlm was built without CUDA and NCCL");
+}
+
+void alm_range_begin(const char *category, const char *name)
+{
+    (void)category;
+    (void)name;
+}
+
+void alm_range_end(void)
+{
 }

@@ -8,6 +8,7 @@
 
 #include "kernels/core/memory.h"
 #include "runtime/alm_commit.h"
+#include "runtime/ranges.h"
 
 const char *alm_version(void)
 {
@@ -80,11 +81,9 @@ static alm_status choose_arithmetic(alm_engine *e, const char *name)
     return ALM_OK;
 }
 
-static alm_status open_model(alm_engine *e, const alm_engine_options *options)
+static alm_status read_model(alm_engine *e, const alm_engine_options *options)
 {
     const char *extra[ALM_EXTRA_TOKENS];
-    ALM_TRY(open_targets(e, options->device));
-    ALM_TRY(choose_arithmetic(e, options->dtype));
     ALM_TRY(alm_strdup(options->model, "model name", &e->model));
     for (size_t n = strlen(e->model); n > 1 && e->model[n - 1] == '/'; n--) {
         e->model[n - 1] = '\0';
@@ -98,6 +97,16 @@ static alm_status open_model(alm_engine *e, const alm_engine_options *options)
     return alm_settings_fit(e->settings, e->state, alm_tokenizer_size(e->tokenizer));
 }
 
+static alm_status open_engine(alm_engine *e, const alm_engine_options *options)
+{
+    ALM_TRY(open_targets(e, options->device));
+    ALM_TRY(choose_arithmetic(e, options->dtype));
+    alm_range_begin("io", "model");
+    const alm_status status = read_model(e, options);
+    alm_range_end();
+    return status;
+}
+
 alm_status alm_engine_create(const alm_engine_options *options, alm_engine **out)
 {
     alm_error_clear();
@@ -106,7 +115,7 @@ alm_status alm_engine_create(const alm_engine_options *options, alm_engine **out
     }
     alm_engine *e;
     ALM_TRY(alm_calloc(1, sizeof *e, "engine", &e));
-    const alm_status status = open_model(e, options);
+    const alm_status status = open_engine(e, options);
     if (status != ALM_OK) {
         alm_engine_destroy(e);
         return status == ALM_STATUS_MODEL ? alm_fail_param(status, "model") : status;

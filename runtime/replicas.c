@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/core/parallel.h"
 #include "runtime/comm.h"
+#include "runtime/ranges.h"
 
 /* A device has one job at work and one waiting. */
 enum { DEPTH = 2 };
@@ -53,6 +55,9 @@ static void *work(void *context)
 {
     worker *w = context;
     alm_replicas *r = w->all;
+    char name[32];
+    snprintf(name, sizeof name, "assemlm-job-%d", (int)(w - r->workers));
+    alm_thread_name(name);
     pthread_mutex_lock(&r->lock);
     for (;;) {
         slot *s = &w->slots[w->taken % DEPTH];
@@ -78,6 +83,7 @@ static void *work(void *context)
 static void *finish(void *context)
 {
     alm_replicas *r = context;
+    alm_thread_name("assemlm-finish");
     pthread_mutex_lock(&r->lock);
     while (r->status == ALM_OK) {
         slot *s = slot_of(r, r->finished);
@@ -194,7 +200,10 @@ typedef struct greeting {
 static void *greet(void *context)
 {
     greeting *g = context;
+    alm_thread_name("assemlm-comm");
+    alm_range_begin("comm", "greeting");
     g->status = alm_comm_same(&g->worker->comm, fingerprint(g->worker), "the devices differ");
+    alm_range_end();
     if (g->status != ALM_OK) {
         const char *message = alm_error_message();
         const size_t n = strlen(message);

@@ -7,6 +7,7 @@
 
 #include "kernels/core/memory.h"
 #include "runtime/clock.h"
+#include "runtime/ranges.h"
 
 double alm_units_scale(alm_units units)
 {
@@ -37,7 +38,9 @@ alm_status alm_cloud_load(const alm_cloud_source *source, const char *param, alm
     alm_cloud cloud = {0};
     alm_status status;
     if (source->path) {
+        alm_range_begin("io", "cloud");
         status = alm_cloud_read(source->path, &cloud);
+        alm_range_end();
     } else if (!source->xyz) {
         status = alm_fail(ALM_STATUS_SAMPLE, "the %s cloud is missing", param);
     } else {
@@ -98,12 +101,33 @@ static alm_status prepare_cloud(alm_prepared *p, const alm_cloud *cloud, const c
     return ALM_OK;
 }
 
+static alm_status prepare_clouds(alm_prepared *p, const alm_sample *sample,
+                                 const alm_cloud cloud[2])
+{
+    static const double origin[3] = {0};
+    p->fixed_points = cloud[0].count;
+    p->moving_points = cloud[1].count;
+    alm_range_begin("preprocess", "clouds");
+    if (!sample->moving_is_centred) {
+        alm_cloud_mean(cloud[1].xyz, cloud[1].count, p->center);
+    }
+    alm_status status = prepare_cloud(p, &cloud[0], "fixed", origin, sample->units, &p->fixed);
+    if (status == ALM_OK) {
+        status = prepare_cloud(p, &cloud[1], "moving", p->center, sample->units, &p->moving);
+    }
+    alm_range_end();
+    return status;
+}
+
 /* ---- Pages ---- */
 
 static alm_status load_page(const alm_page_source *source, int number, alm_image *out)
 {
     if (source->path) {
-        return alm_image_read(source->path, out);
+        alm_range_begin("io", "page");
+        const alm_status status = alm_image_read(source->path, out);
+        alm_range_end();
+        return status;
     }
     if (!source->rgb) {
         return alm_fail(ALM_STATUS_SAMPLE, "page %d of the manual is missing", number + 1);
@@ -131,26 +155,36 @@ static alm_status keep_page(alm_prepared *p, const alm_page_rule *rule, int i, a
         "manual");
 }
 
-/* Grids first, so that a page that makes the prompt too long is refused before it is resized. */
-static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_sample *sample,
-                                alm_image image[ALM_PAGES])
+static alm_status choose_grids(const alm_page_rule *rule, alm_prepared *p, const alm_sample *sample,
+                               const alm_image image[ALM_PAGES])
 {
-    const bool on_gpu = e->target[0]->device.backend == ALM_BACKEND_CUDA;
-    const alm_page_rule rule = alm_page_rule_of(e->settings);
-    const alm_vision_config *v = &e->settings->model.vision;
     for (int i = 0; i < ALM_PAGES; i++) {
         char name[32];
         snprintf(name, sizeof name, "page %d", i + 1);
         const char *shown = sample->page[i].path ? sample->page[i].path : name;
         ALM_TRY(alm_fail_param(
-            alm_page_grid(&rule, image[i].width, image[i].height, shown, &p->grid[i]), "manual"));
+            alm_page_grid(rule, image[i].width, image[i].height, shown, &p->grid[i]), "manual"));
         p->patches += (int64_t)p->grid[i].rows * p->grid[i].columns;
     }
+    return ALM_OK;
+}
+
+static alm_status make_prompt(const alm_engine *e, alm_prepared *p, const alm_sample *sample)
+{
     const size_t category_bytes =
         sample->category_bytes ? sample->category_bytes : strlen(sample->category);
-    ALM_TRY(alm_prompt_build(e->settings, e->tokenizer, p->grid, sample->category, category_bytes,
-                             &p->prompt));
+    alm_range_begin("tokenize", "prompt");
+    const alm_status status = alm_prompt_build(e->settings, e->tokenizer, p->grid, sample->category,
+                                               category_bytes, &p->prompt);
+    alm_range_end();
+    return status;
+}
 
+static alm_status cut_pages(const alm_engine *e, const alm_page_rule *rule, alm_prepared *p,
+                            alm_image image[ALM_PAGES])
+{
+    const bool on_gpu = e->target[0]->device.backend == ALM_BACKEND_CUDA;
+    const alm_vision_config *v = &e->settings->model.vision;
     const size_t n = (size_t)p->patches;
     const size_t row =
         (size_t)v->channels * (size_t)v->temporal_patch * (size_t)v->patch * (size_t)v->patch;
@@ -162,13 +196,26 @@ static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_
     ALM_TRY(alm_alloc(n, 2 * sizeof *p->patch_position, "patches", &p->patch_position));
     size_t at = 0;
     for (int i = 0; i < ALM_PAGES; i++) {
-        ALM_TRY(on_gpu ? keep_page(p, &rule, i, &image[i])
-                       : alm_page_patches(&rule, &image[i], p->grid[i], p->bytes + at * row));
-        alm_page_positions(&rule, v->grid_side, p->grid[i], p->table_index + 4 * at,
+        ALM_TRY(on_gpu ? keep_page(p, rule, i, &image[i])
+                       : alm_page_patches(rule, &image[i], p->grid[i], p->bytes + at * row));
+        alm_page_positions(rule, v->grid_side, p->grid[i], p->table_index + 4 * at,
                            p->table_weight + 4 * at, p->patch_position + 2 * at);
         at += (size_t)p->grid[i].rows * (size_t)p->grid[i].columns;
     }
     return ALM_OK;
+}
+
+/* Grids first, so that a page that makes the prompt too long is refused before it is resized. */
+static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_sample *sample,
+                                alm_image image[ALM_PAGES])
+{
+    const alm_page_rule rule = alm_page_rule_of(e->settings);
+    ALM_TRY(choose_grids(&rule, p, sample, image));
+    ALM_TRY(make_prompt(e, p, sample));
+    alm_range_begin("preprocess", "pages");
+    const alm_status status = cut_pages(e, &rule, p, image);
+    alm_range_end();
+    return status;
 }
 
 /* ---- The whole sample ---- */
@@ -176,7 +223,6 @@ static alm_status prepare_pages(const alm_engine *e, alm_prepared *p, const alm_
 static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_cloud cloud[2],
                           alm_image image[ALM_PAGES], alm_prepared *p)
 {
-    static const double origin[3] = {0};
     const double start = alm_now_ms();
     if (!sample->category) {
         return alm_fail_param(alm_fail(ALM_STATUS_SAMPLE, "the category is missing"), "category");
@@ -187,13 +233,7 @@ static alm_status prepare(const alm_engine *e, const alm_sample *sample, alm_clo
         ALM_TRY(alm_fail_param(load_page(&sample->page[i], i, &image[i]), "manual"));
     }
     p->read_ms = alm_now_ms() - start;
-    p->fixed_points = cloud[0].count;
-    p->moving_points = cloud[1].count;
-    if (!sample->moving_is_centred) {
-        alm_cloud_mean(cloud[1].xyz, cloud[1].count, p->center);
-    }
-    ALM_TRY(prepare_cloud(p, &cloud[0], "fixed", origin, sample->units, &p->fixed));
-    ALM_TRY(prepare_cloud(p, &cloud[1], "moving", p->center, sample->units, &p->moving));
+    ALM_TRY(prepare_clouds(p, sample, cloud));
     ALM_TRY(prepare_pages(e, p, sample, image));
     p->prepare_ms = alm_now_ms() - start - p->read_ms;
     return ALM_OK;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,6 +156,7 @@ static void print_progress(void)
 static void *progress_main(void *unused)
 {
     (void)unused;
+    prctl(PR_SET_NAME, "assemlm-show");
     /* A terminal sees the first line after a second and then four a second; a log one every 5 s. */
     double next = progress.is_terminal ? 1.0 : 5.0;
     pthread_mutex_lock(&console_lock);

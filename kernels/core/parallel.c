@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 
 #include "kernels/core/memory.h"
 
@@ -33,6 +35,11 @@ struct alm_pool {
     atomic_llong next; /* index that the next free thread takes */
     bool guarded;
 };
+
+void alm_thread_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name); /* of this thread; cuts it off */
+}
 
 int alm_core_count(void)
 {
@@ -78,6 +85,9 @@ static void *work(void *argument)
 {
     const worker *self = argument;
     alm_pool *pool = self->pool;
+    char name[32];
+    snprintf(name, sizeof name, "assemlm-cpu-%d", self->thread);
+    alm_thread_name(name);
     for (unsigned seen = 0;; seen++) {
         wait_for_work(pool, seen);
         if (atomic_load(&pool->stop)) {

@@ -21,6 +21,9 @@ typedef struct alm_pool alm_pool;
  * at a time). */
 typedef void alm_task_fn(void *context, int64_t index, int thread);
 
+/* Names the calling thread for debuggers and profilers; of the name 15 bytes are kept. */
+void alm_thread_name(const char *name);
+
 /* Cores this process may use (affinity), at least 1. */
 int alm_core_count(void);
 

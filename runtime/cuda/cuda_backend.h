@@ -70,6 +70,9 @@ void almi_cuda_note_launch(alm_cuda_timeline *timeline, const char *name);
 alm_status almi_cuda_state_create(alm_timeline *timeline, size_t bytes, void **out);
 void almi_cuda_state_destroy(alm_timeline *timeline, void *state);
 
+/* nvtx.c: the name that profilers show for a stream. */
+void almi_cuda_name_stream(cudaStream_t stream, const char *name);
+
 /* executor.c */
 alm_status almi_cuda_executor_create(alm_timeline *timeline, const alm_plan *plan,
                                      alm_weight_data *weight, void *context, void *state,

@@ -15,7 +15,7 @@
 #include "kernels/core/env.h"
 #include "kernels/core/memory.h"
 #include "runtime/cuda/cuda_backend.h"
-#include "runtime/cuda/nvtx.h"
+#include "runtime/ranges.h"
 #include "runtime/stages.h"
 
 /* Inputs behind the first one of this size are copied while lane 1 begins with those before. */
@@ -280,6 +280,17 @@ static alm_status copy_outputs(cuda_executor *e, cudaStream_t stream)
         "copying outputs");
 }
 
+static const char *stage_of(const alm_plan *p, int n)
+{
+    return alm_node_stage(p->graph->nodes[n].name);
+}
+
+/* Whether node n > 0 is of another stage than the one before. */
+static bool begins_stage(const alm_plan *p, int n)
+{
+    return strcmp(stage_of(p, n), stage_of(p, n - 1)) != 0;
+}
+
 /* Node n, with the next one when the two are a pair. */
 static alm_status launch_node(cuda_executor *e, int n, alm_exec *x)
 {
@@ -288,13 +299,11 @@ static alm_status launch_node(cuda_executor *e, int n, alm_exec *x)
     const alm_kernel *kernel = p->kernel[n];
     x->fault_code = n + 1;
     almi_cuda_note_launch(e->timeline, name);
-    alm_nvtx_begin(alm_node_stage(name), name);
     alm_guard_begin();
     const alm_status status = p->paired[n]
                                   ? kernel->run_pair(x, &e->base.args[n], &e->base.args[n + 1])
                                   : kernel->run(x, &e->base.args[n]);
     alm_guard_end();
-    alm_nvtx_end();
     return status == ALM_OK ? ALM_OK : alm_fail_context(status, "%s", name);
 }
 
@@ -313,45 +322,66 @@ static alm_status stretch_events(cuda_executor *e, const mode *m, int n, bool at
     return ALM_OK;
 }
 
-static alm_status enqueue_nodes(cuda_executor *e, const mode *m, bool captured)
+/* Node n and, where the two are a pair, the next one, with their events. */
+static alm_status enqueue_node(cuda_executor *e, const mode *m, int n, alm_exec *x, bool captured)
 {
     const alm_plan *p = e->base.plan;
     alm_cuda_timeline *t = e->timeline;
-    alm_exec x = {
-        .device = &p->device, .fault = e->fault, .tune = m->tune, .libraries = t->libraries};
-    for (int n = 0; n < p->graph->n_nodes; n++) {
-        const int lane = m->lanes ? p->graph->nodes[n].lane : 0;
-        if (m->lanes && n == p->join) {
-            ALM_TRY(order(t->join, t->stream[1], t->stream[0]));
-        }
-        /* A launch may overlap with a launch before it, not with a copy or an event. */
-        const bool first_of_lane =
-            n == 0 || (m->lanes && (n == p->join || lane != p->graph->nodes[n - 1].lane));
-        x.stream = t->stream[lane];
-        ALM_TRY(stretch_events(e, m, n, false, x.stream, captured));
-        if (m->nodes) {
-            ALM_TRY(record(e->node_event[n], x.stream, captured));
-        }
-        x.overlap = e->overlap && !first_of_lane && !m->nodes && !m->observe &&
-                    !(m->stretches && e->n_stretches && n > 0 &&
-                      strcmp(alm_node_stage(p->graph->nodes[n].name),
-                             alm_node_stage(p->graph->nodes[n - 1].name)) != 0);
-        ALM_TRY(launch_node(e, n, &x));
-        const int last = p->paired[n] ? n + 1 : n;
-        for (int done = n; done <= last; done++) {
-            ALM_TRY(stretch_events(e, m, done, true, x.stream, captured));
-            if (m->observe) {
-                ALM_TRY(almi_cuda_check(cudaStreamSynchronize(t->stream[0]),
-                                        p->graph->nodes[done].name));
-                ALM_TRY(m->observe(m->context, done));
-            }
-            if (m->nodes && done > n) {
-                ALM_TRY(record(e->node_event[done], x.stream, captured));
-            }
-        }
-        n = last;
+    const int lane = m->lanes ? p->graph->nodes[n].lane : 0;
+    if (m->lanes && n == p->join) {
+        ALM_TRY(order(t->join, t->stream[1], t->stream[0]));
     }
-    return m->nodes ? record(e->node_event[p->graph->n_nodes], t->stream[0], captured) : ALM_OK;
+    /* A launch may overlap with a launch before it, not with a copy or an event. */
+    const bool first_of_lane =
+        n == 0 || (m->lanes && (n == p->join || lane != p->graph->nodes[n - 1].lane));
+    x->stream = t->stream[lane];
+    ALM_TRY(stretch_events(e, m, n, false, x->stream, captured));
+    if (m->nodes) {
+        ALM_TRY(record(e->node_event[n], x->stream, captured));
+    }
+    x->overlap = e->overlap && !first_of_lane && !m->nodes && !m->observe &&
+                 !(m->stretches && e->n_stretches && n > 0 && begins_stage(p, n));
+    ALM_TRY(launch_node(e, n, x));
+    const int last = p->paired[n] ? n + 1 : n;
+    for (int done = n; done <= last; done++) {
+        ALM_TRY(stretch_events(e, m, done, true, x->stream, captured));
+        if (m->observe) {
+            ALM_TRY(
+                almi_cuda_check(cudaStreamSynchronize(t->stream[0]), p->graph->nodes[done].name));
+            ALM_TRY(m->observe(m->context, done));
+        }
+        if (m->nodes && done > n) {
+            ALM_TRY(record(e->node_event[done], x->stream, captured));
+        }
+    }
+    return ALM_OK;
+}
+
+/* A profiler sees a range for every node; in a capture, which is not when the nodes run, for every
+ * stage. */
+static alm_status enqueue_nodes(cuda_executor *e, const mode *m, bool captured)
+{
+    const alm_plan *p = e->base.plan;
+    alm_exec x = {.device = &p->device,
+                  .fault = e->fault,
+                  .tune = m->tune,
+                  .libraries = e->timeline->libraries};
+    alm_status status = ALM_OK;
+    for (int n = 0; n < p->graph->n_nodes && status == ALM_OK; n += p->paired[n] ? 2 : 1) {
+        if (n == 0 || !captured || begins_stage(p, n)) {
+            if (n > 0) {
+                alm_range_end();
+            }
+            alm_range_begin(stage_of(p, n), captured ? stage_of(p, n) : p->graph->nodes[n].name);
+        }
+        status = enqueue_node(e, m, n, &x, captured);
+    }
+    if (p->graph->n_nodes > 0) {
+        alm_range_end();
+    }
+    ALM_TRY(status);
+    return m->nodes ? record(e->node_event[p->graph->n_nodes], e->timeline->stream[0], captured)
+                    : ALM_OK;
 }
 
 /* The whole run: inputs up, nodes, outputs down. */
@@ -472,9 +502,9 @@ alm_status almi_cuda_run(alm_executor *base, alm_observe_fn *observe, void *cont
 {
     cuda_executor *e = (cuda_executor *)base;
     ALM_TRY(almi_cuda_timeline_use(e->timeline));
-    alm_nvtx_begin("run", "forward");
+    alm_range_begin("run", "forward");
     alm_status status = execute(e, observe, context);
-    alm_nvtx_end();
+    alm_range_end();
     if (status != ALM_OK && status != ALM_STATUS_RESTART) {
         /* What was begun may still read the inputs, which the next run overwrites. */
         (void)cudaStreamSynchronize(e->timeline->stream[0]);
@@ -487,7 +517,9 @@ alm_status almi_cuda_run(alm_executor *base, alm_observe_fn *observe, void *cont
         status = base->time_nodes ? node_times(e) : stage_times(e);
     }
     if (status == ALM_OK && e->capture && !e->graph) {
+        alm_range_begin("run", "capture");
         status = capture(e); /* for the runs that come */
+        alm_range_end();
     }
     return almi_cuda_timeline_check(e->timeline, status);
 }

@@ -1,10 +1,30 @@
-/* NVTX through the toolkit's header-only library, which finds the profiler at run time. */
-#include "runtime/cuda/nvtx.h"
+/* NVTX through the toolkit's header-only library, which finds the profiler at run time; nothing
+ * where the toolkit has none. */
+#include "runtime/cuda/cuda_backend.h"
+#include "runtime/ranges.h"
 
-#if defined(ALM_HAS_NVTX) && !defined(ALM_CUDA_SHIM)
+#ifndef ALM_HAS_NVTX
+
+void alm_range_begin(const char *category, const char *name)
+{
+    (void)category;
+    (void)name;
+}
+
+void alm_range_end(void)
+{
+}
+
+void almi_cuda_name_stream(cudaStream_t stream, const char *name)
+{
+    (void)stream;
+    (void)name;
+}
+
+#else
 
 #include <nvtx3/nvToolsExt.h>
-#include <pthread.h>
+#include <nvtx3/nvToolsExtCudaRt.h>
 #include <string.h>
 
 /* Categories are numbers with names; 0 is none. */
@@ -32,7 +52,7 @@ static uint32_t category_of(const char *name)
     return 0;
 }
 
-void alm_nvtx_begin(const char *category, const char *name)
+void alm_range_begin(const char *category, const char *name)
 {
     pthread_once(&once, create_domain);
     const nvtxEventAttributes_t attributes = {.version = NVTX_VERSION,
@@ -43,10 +63,15 @@ void alm_nvtx_begin(const char *category, const char *name)
     nvtxDomainRangePushEx(domain, &attributes);
 }
 
-void alm_nvtx_end(void)
+void alm_range_end(void)
 {
     pthread_once(&once, create_domain);
     nvtxDomainRangePop(domain);
+}
+
+void almi_cuda_name_stream(cudaStream_t stream, const char *name)
+{
+    nvtxNameCudaStreamA(stream, name);
 }
 
 #endif

@@ -31,6 +31,7 @@ static alm_status open_streams(alm_cuda_timeline *t)
     for (int i = 0; i < 2; i++) {
         ALM_TRY(almi_cuda_check(cudaStreamCreateWithFlags(&t->stream[i], cudaStreamNonBlocking),
                                 "creating a stream"));
+        almi_cuda_name_stream(t->stream[i], i == 0 ? "assemlm" : "assemlm, points");
     }
     ALM_TRY(almi_cuda_check(cudaEventCreateWithFlags(&t->fork, cudaEventDisableTiming),
                             "creating an event"));

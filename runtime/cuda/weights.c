@@ -11,6 +11,7 @@
 #include "kernels/core/memory.h"
 #include "kernels/core/parallel.h"
 #include "runtime/cuda/cuda_backend.h"
+#include "runtime/ranges.h"
 
 enum {
     BUFFERS = 4,
@@ -181,6 +182,7 @@ static alm_status open_upload(upload *u)
     ALM_TRY(alm_pool_create(alm_core_count(), &u->pool));
     ALM_TRY(almi_cuda_check(cudaStreamCreateWithFlags(&u->stream, cudaStreamNonBlocking),
                             "a stream for weights"));
+    almi_cuda_name_stream(u->stream, "assemlm, weights");
     for (int b = 0; b < BUFFERS; b++) {
         ALM_TRY(almi_cuda_alloc_pinned(BUFFER_BYTES, "uploading weights", &u->buffer[b]));
         ALM_TRY(almi_cuda_check(cudaEventCreateWithFlags(&u->free[b], cudaEventDisableTiming),
@@ -228,7 +230,9 @@ static alm_status load(alm_cuda_target *t, const alm_graph *g, alm_weight_data *
     }
     ALM_TRY(almi_cuda_alloc(w->bytes, "weights", &w->device));
     upload u = {.next = 0};
+    alm_range_begin("io", "weights");
     const alm_status status = send_all(w, &u);
+    alm_range_end();
     close_upload(&u);
     qsort(w->entries, (size_t)w->count, sizeof *w->entries, by_name);
     return status;

@@ -1,5 +1,8 @@
 #include "tests/shim/alm_test.h"
 
+#include <string.h>
+#include <sys/prctl.h>
+
 #include "kernels/core/memory.h"
 #include "kernels/core/numeric.h"
 #include "kernels/core/parallel.h"
@@ -74,4 +77,30 @@ ALM_TEST(parallel, runs_every_task_once)
         }
         alm_pool_destroy(pool);
     }
+}
+
+/* The name of the thread that ran the task, 16 bytes. */
+static void note_name(void *context, int64_t index, int thread)
+{
+    (void)index;
+    prctl(PR_GET_NAME, (char *)context + (ptrdiff_t)16 * thread);
+}
+
+ALM_TEST(parallel, workers_have_names)
+{
+    char name[2][16] = {""}, before[16];
+    alm_pool *pool;
+    prctl(PR_GET_NAME, before);
+    ALM_REQUIRE_OK(alm_pool_create(2, &pool));
+    for (int round = 0; round < 1000 && name[1][0] == '\0'; round++) {
+        alm_parallel_for(pool, TASKS, note_name, name);
+    }
+    alm_pool_destroy(pool);
+    ALM_CHECK(strcmp(name[1], "assemlm-cpu-1") == 0);
+    prctl(PR_GET_NAME, name[0]);
+    ALM_CHECK(strcmp(name[0], before) == 0); /* the caller's own is his */
+    alm_thread_name("a name of more bytes");
+    prctl(PR_GET_NAME, name[0]);
+    ALM_CHECK(strcmp(name[0], "a name of more ") == 0);
+    alm_thread_name(before);
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -73,6 +74,7 @@ typedef struct answers {
     int count, fail_at;         /* fail_at: the line that cannot be written; 0: none */
     int calls_after_failure;
     int64_t progress_done, progress_failed;
+    char thread[16]; /* name of the one that wrote last */
     pthread_mutex_t lock;
     pthread_cond_t changed;
 } answers;
@@ -91,6 +93,7 @@ static int take(void *context, const char *text, size_t bytes)
 {
     answers *a = context;
     pthread_mutex_lock(&a->lock);
+    prctl(PR_GET_NAME, a->thread);
     const bool fails = a->fail_at > 0 && a->count + 1 >= a->fail_at;
     if (fails) {
         a->calls_after_failure++;
@@ -258,6 +261,31 @@ ALM_TEST(replicas, order_of_many)
         check_order(o.answers);
     }
     alm_shim_skip_kernels(false);
+}
+
+/* Profilers and debuggers see which thread does what. */
+ALM_TEST(replicas, threads_have_names)
+{
+    int greetings = 0, runs[2] = {0};
+    alm_shim_skip_kernels(true);
+    alm_shim_record_ranges(true);
+    const outcome o = predict("sizes_a", "shim:0,1", write_many(), 0);
+    alm_shim_record_ranges(false);
+    alm_shim_skip_kernels(false);
+    ALM_CHECK_INT(o.status, ALM_STATUS_PARTIAL);
+    for (int i = 0; i < alm_shim_ranges(); i++) {
+        const alm_shim_range r = alm_shim_range_at(i);
+        if (strcmp(r.category, "comm") == 0) {
+            greetings += strcmp(r.thread, "assemlm-comm") == 0;
+        } else if (strcmp(r.name, "forward") == 0) {
+            runs[0] += strcmp(r.thread, "assemlm-job-0") == 0;
+            runs[1] += strcmp(r.thread, "assemlm-job-1") == 0;
+        }
+    }
+    ALM_CHECK_INT(greetings, 2);
+    ALM_CHECK(runs[0] > 0);
+    ALM_CHECK(runs[1] > 0);
+    ALM_CHECK(strcmp(o.answers->thread, "assemlm-finish") == 0);
 }
 
 /* An empty list makes the sessions and ends them. */

@@ -66,6 +66,23 @@ long alm_shim_live_allocations(void); /* device and pinned memory */
 size_t alm_shim_live_bytes(void);     /* device memory */
 long alm_shim_live_objects(void);     /* streams, events, graphs, instantiated graphs */
 
+/* ---- NVTX ---- */
+typedef struct alm_shim_range {
+    char domain[16], category[16], name[64];
+    char thread[16]; /* the name of the thread that began it */
+    int depth;       /* ranges of the thread that were open */
+} alm_shim_range;
+
+/* From now on ranges and names of streams are kept; those kept before are forgotten. With false
+ * they stay, and no more come. */
+void alm_shim_record_ranges(bool record);
+int alm_shim_ranges(void);
+/* In the order in which they began; zeros where there is none. */
+alm_shim_range alm_shim_range_at(int i);
+int alm_shim_streams_named(const char *name);
+/* Of this thread, begun and not ended. */
+int alm_shim_open_ranges(void);
+
 #ifdef __cplusplus
 }
 #endif
