@@ -1,7 +1,6 @@
 /* What a model folder, a text or a page becomes: for people who debug a model. Text that comes from
  * files is printed without control characters.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,45 +15,7 @@
 #include "runtime/output/overwrite.h"
 #include "runtime/output/result.h"
 #include "runtime/output/safetensors_write.h"
-
-/* A place for text, which is handed on in pieces; a failed write sticks. */
-typedef struct sink {
-    alm_write_fn *write;
-    void *context;
-    bool failed;
-    size_t bytes; /* of text, not yet handed on */
-    char text[4096];
-} sink;
-
-/* Hands on what was printed. */
-static alm_status flush(sink *s)
-{
-    if (s->bytes > 0 && !s->failed) {
-        s->failed = s->write(s->context, s->text, s->bytes) != 0;
-    }
-    s->bytes = 0;
-    return s->failed ? alm_fail(ALM_STATUS_OUTPUT, "the output could not be written") : ALM_OK;
-}
-
-/* At most 1,023 bytes a call. */
-ALM_PRINTF(2, 3) static void print(sink *s, const char *format, ...)
-{
-    enum { MOST = 1024 };
-    if (sizeof s->text - s->bytes < MOST) {
-        (void)flush(s);
-    }
-    char *text = s->text + s->bytes;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, MOST, format, args);
-    va_end(args);
-    for (; *text; text++) {
-        if (((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7F) {
-            *text = '?';
-        }
-    }
-    s->bytes = (size_t)(text - s->text);
-}
+#include "runtime/output/sink.h"
 
 /* ---- inspect model ---- */
 
@@ -74,7 +35,7 @@ typedef struct model_view {
     const alm_state *state;
     use *use;    /* of every tensor of the state */
     bool *again; /* shares its data with a tensor before it */
-    sink *out;
+    alm_sink *out;
     int missing;
 } model_view;
 
@@ -85,7 +46,7 @@ static alm_status mark_use(void *context, const alm_tensor_spec *spec)
     if (index >= 0) {
         view->use[index] = spec->used ? USE_READ : USE_NONE;
     } else if (spec->used) {
-        print(view->out, "missing: %s\n", spec->name);
+        alm_sink_print(view->out, "missing: %s\n", spec->name);
         view->missing++;
     }
     return ALM_OK;
@@ -130,7 +91,8 @@ static alm_status mark_shared(model_view *view)
     return ALM_OK;
 }
 
-static void print_tensor(sink *out, const alm_state_tensor *t, use how, bool again, size_t bytes)
+static void print_tensor(alm_sink *out, const alm_state_tensor *t, use how, bool again,
+                         size_t bytes)
 {
     char shape[ALM_DESC_TEXT] = "";
     size_t n = 0;
@@ -138,25 +100,25 @@ static void print_tensor(sink *out, const alm_state_tensor *t, use how, bool aga
         n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%lld", d ? ", " : "",
                               (long long)t->desc.dim[d]);
     }
-    print(out, "%-84.400s %-5s %-24s %12zu  %s%s\n", t->name, alm_dtype_name(t->stored), shape,
-          bytes, use_names[how], again ? ", shared" : "");
+    alm_sink_print(out, "%-84.400s %-5s %-24s %12zu  %s%s\n", t->name, alm_dtype_name(t->stored),
+                   shape, bytes, use_names[how], again ? ", shared" : "");
 }
 
-static void print_totals(sink *out, const total *totals, int count)
+static void print_totals(alm_sink *out, const total *totals, int count)
 {
     total all = {.name = "all"};
-    print(out, "\n%-20s %8s %16s %16s\n", "part", "tensors", "parameters", "bytes");
+    alm_sink_print(out, "\n%-20s %8s %16s %16s\n", "part", "tensors", "parameters", "bytes");
     for (int i = 0; i <= count; i++) {
         const total *t = i < count ? &totals[i] : &all;
         all.tensors += i < count ? t->tensors : 0;
         all.parameters += i < count ? t->parameters : 0;
         all.bytes += i < count ? t->bytes : 0;
         if (t->tensors > 0 || i == count) {
-            print(out, "%-20s %8lld %16lld %16lld\n", t->name, (long long)t->tensors,
-                  (long long)t->parameters, (long long)t->bytes);
+            alm_sink_print(out, "%-20s %8lld %16lld %16lld\n", t->name, (long long)t->tensors,
+                           (long long)t->parameters, (long long)t->bytes);
         }
     }
-    print(out, "(parameters and bytes of shared tensors are counted once)\n");
+    alm_sink_print(out, "(parameters and bytes of shared tensors are counted once)\n");
 }
 
 static alm_status print_model(const model_view *view)
@@ -171,7 +133,8 @@ static alm_status print_model(const model_view *view)
         {.prefix = "", .name = "other"},
     };
     enum { PARTS = sizeof totals / sizeof totals[0] };
-    print(view->out, "%-84s %-5s %-24s %12s  %s\n", "tensor", "dtype", "shape", "bytes", "use");
+    alm_sink_print(view->out, "%-84s %-5s %-24s %12s  %s\n", "tensor", "dtype", "shape", "bytes",
+                   "use");
     for (int i = 0; i < alm_state_count(view->state) && !view->out->failed; i++) {
         const alm_state_tensor *t = alm_state_at(view->state, i);
         const size_t bytes = (size_t)alm_desc_count(&t->desc) * alm_dtype_size(t->stored);
@@ -187,9 +150,9 @@ static alm_status print_model(const model_view *view)
         print_tensor(view->out, t, view->use[i], view->again[i], bytes);
     }
     print_totals(view->out, totals, PARTS);
-    print(view->out, "%.900s: %zu bytes\n", alm_state_path(view->state),
-          alm_state_file_bytes(view->state));
-    return flush(view->out);
+    alm_sink_print(view->out, "%.900s: %zu bytes\n", alm_state_path(view->state),
+                   alm_state_file_bytes(view->state));
+    return alm_sink_flush(view->out);
 }
 
 /* Marks what the settings say of the tensors. A folder that does not fit is still shown; the status
@@ -216,7 +179,7 @@ static alm_status mark_by_settings(model_view *view, const char *model, const ch
 }
 
 static alm_status inspect_state(const alm_state *state, const char *model, const char *base,
-                                sink *out)
+                                alm_sink *out)
 {
     model_view view = {.state = state, .out = out};
     const size_t count = (size_t)alm_state_count(state);
@@ -247,7 +210,7 @@ alm_status alm_inspect_model(const char *model, const char *base, alm_write_fn *
                              void *context)
 {
     alm_state *state;
-    sink out = {.write = write, .context = context};
+    alm_sink out = {.write = write, .context = context};
     alm_error_clear();
     ALM_TRY(alm_fail_param(alm_state_open(model, &state), "model"));
     const alm_status status = inspect_state(state, model, base, &out);
@@ -338,18 +301,18 @@ static alm_status parse_text(const alm_line *line, const char *file, text_line *
     return status == ALM_STATUS_MODEL ? ALM_STATUS_SAMPLE : status;
 }
 
-static void print_ids(sink *out, const alm_ids *ids)
+static void print_ids(alm_sink *out, const alm_ids *ids)
 {
-    print(out, "{\"ids\": [");
+    alm_sink_print(out, "{\"ids\": [");
     for (size_t i = 0; i < ids->count && !out->failed; i++) {
-        print(out, "%s%d", i ? ", " : "", ids->id[i]);
+        alm_sink_print(out, "%s%d", i ? ", " : "", ids->id[i]);
     }
-    print(out, "]}\n");
+    alm_sink_print(out, "]}\n");
 }
 
 /* Prints the ids of a line, or {"error": ...}; *failed counts the latter. */
 static alm_status do_text(const alm_tokenizer *tokenizer, const alm_line *line, const char *file,
-                          sink *out, int64_t *failed)
+                          alm_sink *out, int64_t *failed)
 {
     text_line text = {0};
     alm_ids ids = {0};
@@ -370,19 +333,18 @@ static alm_status do_text(const alm_tokenizer *tokenizer, const alm_line *line, 
         written = alm_error_json(status, &error);
         if (written == ALM_OK) {
             /* A message is at most 1,023 bytes, escapes make it longer. */
-            (void)flush(out);
-            out->failed = out->failed || out->write(out->context, error, strlen(error)) != 0;
-            print(out, "\n");
+            alm_sink_put(out, error, strlen(error));
+            alm_sink_print(out, "\n");
             alm_text_free(error);
         }
     }
     alm_free(text.text);
     alm_free(ids.id);
-    return written == ALM_OK ? flush(out) : written;
+    return written == ALM_OK ? alm_sink_flush(out) : written;
 }
 
 static alm_status do_texts(const alm_tokenizer *tokenizer, alm_lines *lines, const char *file,
-                           sink *out)
+                           alm_sink *out)
 {
     int64_t count = 0, failed = 0;
     alm_line line;
@@ -404,7 +366,7 @@ static alm_status do_texts(const alm_tokenizer *tokenizer, alm_lines *lines, con
 alm_status alm_inspect_tokens(const char *model, const char *base, const char *path,
                               alm_write_fn *write, void *context)
 {
-    sink out = {.write = write, .context = context};
+    alm_sink out = {.write = write, .context = context};
     const bool is_stdin = strcmp(path, "-") == 0;
     alm_tokenizer *tokenizer = NULL;
     alm_lines *lines;
@@ -477,13 +439,13 @@ alm_status alm_inspect_image(const char *model, const char *base, const char *pa
 
 alm_status alm_inspect_knobs(alm_write_fn *write, void *context)
 {
-    sink out = {.write = write, .context = context};
+    alm_sink out = {.write = write, .context = context};
     int count;
     const alm_knob *knobs = alm_knobs(&count);
     for (int i = 0; i < count; i++) {
         const char *value = alm_env_get(knobs[i].name);
-        print(&out, "%-20s %s%s\n%-20s %s\n", knobs[i].name, value ? "= " : "(not set)",
-              value ? value : "", "", knobs[i].help);
+        alm_sink_print(&out, "%-20s %s%s\n%-20s %s\n", knobs[i].name, value ? "= " : "(not set)",
+                       value ? value : "", "", knobs[i].help);
     }
-    return flush(&out);
+    return alm_sink_flush(&out);
 }

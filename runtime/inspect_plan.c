@@ -1,37 +1,16 @@
 /* The plan as a table for people: nodes, kernels, shapes, places, peak and lower bound. */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "runtime/input/image.h"
+#include "runtime/output/sink.h"
 #include "runtime/session.h"
 
-typedef struct output {
-    alm_write_fn *write;
-    void *context;
-    alm_status status;
-} output;
-
-ALM_PRINTF(2, 3)
-static void print(output *o, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (o->status == ALM_OK && o->write(o->context, line, strlen(line)) != 0) {
-        o->status = alm_fail(ALM_STATUS_OUTPUT, "the output could not be written");
-    }
-}
-
-static void print_nodes(output *o, const alm_session *s)
+static void print_nodes(alm_sink *o, const alm_session *s)
 {
     const alm_plan *p = s->cold.plan;
     const alm_graph *g = p->graph;
-    print(o, "%4s  %-28s %-24s %-26s %12s %11s %11s\n", "node", "name", "kernel", "output",
-          "offset", "bytes", "workspace");
+    alm_sink_print(o, "%4s  %-28s %-24s %-26s %12s %11s %11s\n", "node", "name", "kernel", "output",
+                   "offset", "bytes", "workspace");
     for (int n = 0; n < g->n_nodes; n++) {
         const alm_node *node = &g->nodes[n];
         char shape[ALM_DESC_TEXT];
@@ -39,8 +18,8 @@ static void print_nodes(output *o, const alm_session *s)
         const size_t workspace = p->workspace[n] < 0 ? 0 : p->blocks[p->workspace[n]].bytes;
         const int block = p->block[node->out[0]];
         const alm_block state = {0}, *b = block < 0 ? &state : &p->blocks[block];
-        print(o, "%4d  %-28s %-24s %-26s %12zu %11zu %11zu\n", n, node->name, p->kernel[n]->name,
-              shape, b->offset, b->bytes, workspace);
+        alm_sink_print(o, "%4d  %-28s %-24s %-26s %12zu %11zu %11zu\n", n, node->name,
+                       p->kernel[n]->name, shape, b->offset, b->bytes, workspace);
     }
 }
 
@@ -60,7 +39,7 @@ alm_status alm_inspect_prompt(const alm_engine *e, int width, int height, alm_gr
 alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn *write,
                             void *context)
 {
-    output o = {.write = write, .context = context};
+    alm_sink o = {.write = write, .context = context};
     alm_grid grid[ALM_PAGES];
     alm_prompt *prompt;
     alm_error_clear();
@@ -72,17 +51,19 @@ alm_status alm_inspect_plan(alm_session *s, int width, int height, alm_write_fn 
 
     const alm_plan *p = s->cold.plan;
     print_nodes(&o, s);
-    print(&o,
-          "\n%d nodes for up to %" PRId64 " patches and %" PRId64 " tokens (this sample: %" PRId64
-          " and %d), %d threads\n",
-          p->graph->n_nodes, s->cold.shape.patches, s->cold.shape.tokens, patches, tokens,
-          p->device.threads);
-    print(&o, "arena %zu bytes, lower bound %zu, ratio %.4f\n", p->arena_bytes, p->lower_bound,
-          p->lower_bound ? (double)p->arena_bytes / (double)p->lower_bound : 1.0);
-    print(&o, "peak at node %d, %s\n", p->peak_node, p->graph->nodes[p->peak_node].name);
-    print(&o, "inputs and arena %zu bytes\n", alm_executor_bytes(s->cold.executor));
+    alm_sink_print(&o,
+                   "\n%d nodes for up to %" PRId64 " patches and %" PRId64
+                   " tokens (this sample: %" PRId64 " and %d), %d threads\n",
+                   p->graph->n_nodes, s->cold.shape.patches, s->cold.shape.tokens, patches, tokens,
+                   p->device.threads);
+    alm_sink_print(&o, "arena %zu bytes, lower bound %zu, ratio %.4f\n", p->arena_bytes,
+                   p->lower_bound,
+                   p->lower_bound ? (double)p->arena_bytes / (double)p->lower_bound : 1.0);
+    alm_sink_print(&o, "peak at node %d, %s\n", p->peak_node, p->graph->nodes[p->peak_node].name);
+    alm_sink_print(&o, "inputs and arena %zu bytes\n", alm_executor_bytes(s->cold.executor));
     if (p->device.backend == ALM_BACKEND_CUDA) {
-        print(&o, "%d launches a run, two lanes up to node %d\n", alm_plan_launches(p), p->join);
+        alm_sink_print(&o, "%d launches a run, two lanes up to node %d\n", alm_plan_launches(p),
+                       p->join);
     }
-    return o.status;
+    return alm_sink_flush(&o);
 }

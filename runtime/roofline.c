@@ -5,7 +5,6 @@
  * What is expected on top: the share of the rate that good kernels reach, and the time between two
  * launches.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "kernels/linear/linear.h"
 #include "runtime/cost.h"
 #include "runtime/input/image.h"
+#include "runtime/output/sink.h"
 #include "runtime/session.h"
 
 /* Rates: [m] measured on a machine of this kind, [v] the vendor's. */
@@ -35,25 +35,6 @@ static const gpu gpus[] = {
 /* Shares of the rates that good kernels reach, and microseconds from one launch of a captured graph
  * to the next. */
 static const double matrix_share = 0.75, attention_share = 0.6, other_share = 0.5, gap_us = 1.0;
-
-typedef struct output {
-    alm_write_fn *write;
-    void *context;
-    alm_status status;
-} output;
-
-ALM_PRINTF(2, 3)
-static void print(output *o, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (o->status == ALM_OK && o->write(o->context, line, strlen(line)) != 0) {
-        o->status = alm_fail(ALM_STATUS_OUTPUT, "the output could not be written");
-    }
-}
 
 /* ---- What a sample of this size uses ---- */
 
@@ -99,7 +80,7 @@ typedef struct totals {
     int launches;
 } totals;
 
-static void print_node(output *o, const gpu *d, const alm_plan *p, int n,
+static void print_node(alm_sink *o, const gpu *d, const alm_plan *p, int n,
                        const alm_cost_source *source, totals *sum)
 {
     const alm_node *node = &p->graph->nodes[n];
@@ -112,34 +93,36 @@ static void print_node(output *o, const gpu *d, const alm_plan *p, int n,
     const double share = is_attention ? attention_share : is_matrix ? matrix_share : other_share;
     const bool with_previous = n > 0 && p->paired[n - 1];
     const double expected_us = floor_us / share + (with_previous ? 0 : gap_us);
-    print(o, "%4d  %-28s %-24s %10.3f %10.2f %9.2f %9.2f  %s\n", n, node->name, p->kernel[n]->name,
-          cost.flop * 1e-9, cost.bytes * 1e-6, floor_us, expected_us,
-          compute > memory ? "arithmetic" : "memory");
+    alm_sink_print(o, "%4d  %-28s %-24s %10.3f %10.2f %9.2f %9.2f  %s\n", n, node->name,
+                   p->kernel[n]->name, cost.flop * 1e-9, cost.bytes * 1e-6, floor_us, expected_us,
+                   compute > memory ? "arithmetic" : "memory");
     sum->flop += cost.flop;
     sum->bytes += cost.bytes;
     sum->floor_us += floor_us;
     sum->expected_us += expected_us;
 }
 
-static void print_table(output *o, const gpu *d, const alm_runner *r, const usage *u)
+static void print_table(alm_sink *o, const gpu *d, const alm_runner *r, const usage *u)
 {
     const alm_cost_source source = {.rows = rows, .rules = rules, .context = u};
     totals sum = {0};
-    print(o, "%4s  %-28s %-24s %10s %10s %9s %9s  %s\n", "node", "name", "kernel", "GFLOP", "MB",
-          "floor us", "expected", "bound by");
+    alm_sink_print(o, "%4s  %-28s %-24s %10s %10s %9s %9s  %s\n", "node", "name", "kernel", "GFLOP",
+                   "MB", "floor us", "expected", "bound by");
     for (int n = 0; n < r->plan->graph->n_nodes; n++) {
         print_node(o, d, r->plan, n, &source, &sum);
     }
-    print(o,
-          "\n%s: %.0f TFLOP/s bf16, %.0f TFLOP/s f32, %.0f GB/s; expected: %.0f%% of it in matrix "
-          "products, %.0f%% in attention, %.0f%% elsewhere, %.1f us a launch\n",
-          d->name, d->bf16_tflops, d->f32_tflops, d->gbytes, 100 * matrix_share,
-          100 * attention_share, 100 * other_share, gap_us);
-    print(o,
-          "%.3f TFLOP, %.2f GB, %d launches; floor %.2f ms, expected %.2f ms (%d tokens computed, "
-          "%lld patches)\n",
-          sum.flop * 1e-12, sum.bytes * 1e-9, alm_plan_launches(r->plan), sum.floor_us * 1e-3,
-          sum.expected_us * 1e-3, u->prompt->used, (long long)u->patches);
+    alm_sink_print(
+        o,
+        "\n%s: %.0f TFLOP/s bf16, %.0f TFLOP/s f32, %.0f GB/s; expected: %.0f%% of it in matrix "
+        "products, %.0f%% in attention, %.0f%% elsewhere, %.1f us a launch\n",
+        d->name, d->bf16_tflops, d->f32_tflops, d->gbytes, 100 * matrix_share,
+        100 * attention_share, 100 * other_share, gap_us);
+    alm_sink_print(
+        o,
+        "%.3f TFLOP, %.2f GB, %d launches; floor %.2f ms, expected %.2f ms (%d tokens computed, "
+        "%lld patches)\n",
+        sum.flop * 1e-12, sum.bytes * 1e-9, alm_plan_launches(r->plan), sum.floor_us * 1e-3,
+        sum.expected_us * 1e-3, u->prompt->used, (long long)u->patches);
 }
 
 static const gpu *find_gpu(const char *name)
@@ -153,7 +136,7 @@ static const gpu *find_gpu(const char *name)
 }
 
 static alm_status tabulate(alm_session *s, const gpu *d, const alm_prompt *prompt,
-                           const alm_grid *grid, output *o)
+                           const alm_grid *grid, alm_sink *o)
 {
     alm_runner runner = {.shape = {0}};
     alm_device device = s->timeline->device;
@@ -188,13 +171,13 @@ static alm_status tabulate(alm_session *s, const gpu *d, const alm_prompt *promp
     }
     alm_runner_clear(&runner);
     alm_free(patch_rule);
-    return status == ALM_OK ? o->status : status;
+    return status == ALM_OK ? alm_sink_flush(o) : status;
 }
 
 alm_status alm_inspect_roofline(alm_session *s, const char *name, int width, int height,
                                 alm_write_fn *write, void *context)
 {
-    output o = {.write = write, .context = context};
+    alm_sink o = {.write = write, .context = context};
     const gpu *d = find_gpu(name);
     alm_grid grid[ALM_PAGES];
     alm_prompt *prompt;
