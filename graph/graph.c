@@ -396,6 +396,11 @@ void alm_graph_output(alm_graph *g, alm_value x)
     }
 }
 
+size_t alm_value_bytes(const alm_value_info *info)
+{
+    return (size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype);
+}
+
 bool alm_graph_is_temporary(const alm_graph *g, alm_value x)
 {
     return g->values[g->values[x].root].storage == ALM_STORAGE_TEMPORARY;

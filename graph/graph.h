@@ -122,6 +122,9 @@ void alm_graph_output(alm_graph *graph, alm_value x);
 /* Whether the value lies in the arena (its root is temporary). */
 bool alm_graph_is_temporary(const alm_graph *graph, alm_value x);
 
+/* Bytes of the value itself, packed; the graph was built, so they fit. */
+size_t alm_value_bytes(const alm_value_info *info);
+
 /* The tensor as check() and infer() see it: no data. An absent one for ALM_NONE. */
 alm_tensor alm_graph_tensor(const alm_graph *graph, alm_value x);
 

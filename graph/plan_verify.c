@@ -47,11 +47,6 @@ static bool owns(const ledger *l, int owner)
     return false;
 }
 
-static size_t root_bytes(const alm_value_info *info)
-{
-    return (size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype);
-}
-
 static alm_status read_inputs(const ledger *l, const alm_graph *g, const alm_node *node)
 {
     for (int i = 0; i < node->n_in; i++) {
@@ -94,7 +89,7 @@ static alm_status execute(ledger *l, const alm_plan *p, int n)
         if (!alm_graph_is_temporary(g, v)) {
             continue;
         }
-        const size_t begin = alm_plan_offset(p, v), bytes = root_bytes(&g->values[v]);
+        const size_t begin = alm_plan_offset(p, v), bytes = alm_value_bytes(&g->values[v]);
         const int which = node->op->in_place;
         const bool takes = i == 0 && which != ALM_NO_INPUT && which < node->n_in &&
                            node->in[which] != ALM_NONE &&
@@ -155,7 +150,8 @@ static void lane_claims(const alm_plan *p, int lane, ledger *l)
             }
             const alm_value root = g->values[x].root;
             const size_t begin = alm_plan_offset(p, root);
-            l->claims[l->count++] = (claim){begin, begin + root_bytes(&g->values[root]), (int)root};
+            l->claims[l->count++] =
+                (claim){begin, begin + alm_value_bytes(&g->values[root]), (int)root};
         }
         if (p->workspace[n] >= 0) {
             const alm_block *b = &p->blocks[p->workspace[n]];

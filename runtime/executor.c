@@ -46,8 +46,7 @@ static void place(alm_executor *e, alm_storage storage, char *memory)
         if (info->storage == storage) {
             e->data[v] = memory + offset;
             e->place[v] = offset;
-            offset +=
-                aligned((size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype));
+            offset += aligned(alm_value_bytes(info));
         }
     }
 }

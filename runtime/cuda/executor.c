@@ -57,16 +57,11 @@ static const void *weight_on_device(void *context, const char *name)
     return almi_cuda_weight(context, name);
 }
 
-static size_t value_bytes(const alm_value_info *info)
-{
-    return (size_t)alm_desc_count(&info->desc) * alm_dtype_size(info->desc.dtype);
-}
-
 static size_t output_bytes(const alm_graph *g)
 {
     size_t sum = 0;
     for (int v = 0; v < g->n_values; v++) {
-        sum += g->values[v].is_output ? aligned(value_bytes(&g->values[v])) : 0;
+        sum += g->values[v].is_output ? aligned(alm_value_bytes(&g->values[v])) : 0;
     }
     return sum;
 }
@@ -78,8 +73,8 @@ static alm_status upload_constants(const cuda_executor *e)
     for (int v = 0; v < g->n_values; v++) {
         const alm_value_info *info = &g->values[v];
         if (info->storage == ALM_STORAGE_CONSTANT) {
-            ALM_TRY(almi_cuda_check(cudaMemcpy(e->base.data[v], info->constant, value_bytes(info),
-                                               cudaMemcpyHostToDevice),
+            ALM_TRY(almi_cuda_check(cudaMemcpy(e->base.data[v], info->constant,
+                                               alm_value_bytes(info), cudaMemcpyHostToDevice),
                                     "uploading constants"));
         }
     }
@@ -121,7 +116,7 @@ static size_t early_inputs(const alm_executor *e)
     const alm_graph *g = e->plan->graph;
     for (int v = 0; v < g->n_values; v++) {
         if (g->values[v].storage == ALM_STORAGE_INPUT &&
-            value_bytes(&g->values[v]) >= LARGE_INPUT) {
+            alm_value_bytes(&g->values[v]) >= LARGE_INPUT) {
             return e->place[v];
         }
     }
@@ -268,7 +263,7 @@ static alm_status copy_outputs(cuda_executor *e, cudaStream_t stream)
     size_t at = e->outputs_at;
     for (int v = 0; v < g->n_values; v++) {
         if (g->values[v].is_output) {
-            const size_t bytes = value_bytes(&g->values[v]);
+            const size_t bytes = alm_value_bytes(&g->values[v]);
             ALM_TRY(almi_cuda_check(cudaMemcpyAsync(e->pinned + at, e->base.data[v], bytes,
                                                     cudaMemcpyDeviceToHost, stream),
                                     "copying outputs"));
@@ -555,7 +550,7 @@ alm_status almi_cuda_fetch(alm_executor *base, alm_value v, alm_tensor *out)
     } else if (root->is_output && !e->observed) {
         size_t at = e->outputs_at;
         for (int i = 0; i < info->root; i++) {
-            at += g->values[i].is_output ? aligned(value_bytes(&g->values[i])) : 0;
+            at += g->values[i].is_output ? aligned(alm_value_bytes(&g->values[i])) : 0;
         }
         t.data = e->pinned + at + offset;
     } else {
