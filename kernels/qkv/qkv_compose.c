@@ -89,8 +89,9 @@ static void make_gathers(const alm_op_args *a, char *scratch, path *p)
 static void make_path(const alm_op_args *a, int i, char *scratch, path *p)
 {
     const alm_qkv_attr *attr = a->attr;
-    const alm_tensor state = i ? optional(a, ALM_QKV_STATE + i - 1) : optional(a, ALM_QKV_INPUTS);
-    *p = (path){.gathers = is_one_row(a, i), .turns = i < 2, .places = alm_present(&state)};
+    /* q is never placed. */
+    const alm_tensor *state = i > 0 ? alm_optional(a, ALM_QKV_STATE + i - 1) : NULL;
+    *p = (path){.gathers = is_one_row(a, i), .turns = i < 2, .places = state != NULL};
     p->projected = between(a, i, scratch);
     p->turned = between(a, i, scratch ? scratch + between_bytes(a, i) : NULL);
     if (p->gathers) {
@@ -117,7 +118,7 @@ static void make_path(const alm_op_args *a, int i, char *scratch, path *p)
                                   .attr = &p->rotary_attr};
     }
     if (p->places) {
-        p->place_in[0] = state;
+        p->place_in[0] = *state;
         p->place_in[1] = p->turns ? p->turned : p->projected;
         p->place_in[2] = a->in[ALM_QKV_OFFSET];
         p->place = (alm_op_args){.in = p->place_in, .n_in = 3, .out = &a->out[i], .n_out = 1};
