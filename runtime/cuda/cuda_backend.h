@@ -15,7 +15,6 @@ typedef struct alm_cuda_weights alm_cuda_weights;
 
 typedef struct alm_cuda_target {
     alm_target base;
-    size_t memory_bytes;
     pthread_mutex_t lock; /* of weights */
     alm_cuda_weights *weights;
 } alm_cuda_target;
@@ -55,7 +54,6 @@ alm_status almi_cuda_weights_load(alm_cuda_target *target, const alm_graph *grap
                                   alm_weight_data *lookup, void *context);
 /* Device memory of a loaded weight; NULL when it is not there. */
 const void *almi_cuda_weight(alm_cuda_target *target, const char *name);
-size_t almi_cuda_weights_bytes(alm_cuda_target *target);
 void almi_cuda_weights_free(alm_cuda_target *target);
 
 /* timeline.c */

@@ -142,7 +142,6 @@ static alm_status describe(int index, alm_cuda_target *t)
                         alm_cuda_backend_name, index, p.name, p.major, p.minor, OLDEST_ARCH / 10,
                         OLDEST_ARCH % 10);
     }
-    t->memory_bytes = p.totalGlobalMem;
     t->base.device = (alm_device){.backend = ALM_BACKEND_CUDA,
                                   .arch = arch,
                                   .threads = 1,

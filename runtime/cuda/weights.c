@@ -61,17 +61,6 @@ const void *almi_cuda_weight(alm_cuda_target *t, const char *name)
     return found;
 }
 
-size_t almi_cuda_weights_bytes(alm_cuda_target *t)
-{
-    size_t sum = 0;
-    pthread_mutex_lock(&t->lock);
-    for (const alm_cuda_weights *w = t->weights; w; w = w->next) {
-        sum += w->bytes;
-    }
-    pthread_mutex_unlock(&t->lock);
-    return sum;
-}
-
 static void free_upload(alm_cuda_weights *w)
 {
     almi_cuda_free(w->device);

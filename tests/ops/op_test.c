@@ -357,8 +357,6 @@ static void absolute_magnitude(tester *t, const alm_kernel *reference, int outpu
 static void given_magnitude(tester *t, const variant *v, const result *want, int output, double *m,
                             double *c)
 {
-    double (*c_of)(const alm_op_args *) =
-        t->device && t->cases->cuda_c_of ? t->cases->cuda_c_of : t->cases->c_of;
     setup s;
     describe(t, v, &s);
     bool ok = describe_outputs(t, &s) == ALM_OK;
@@ -369,7 +367,7 @@ static void given_magnitude(tester *t, const variant *v, const result *want, int
     if (!ok) {
         complain(t, v, "the arguments for the error bound could not be made");
     } else {
-        *c = c_of ? c_of(&s.args) : *c;
+        *c = t->cases->c_of ? t->cases->c_of(&s.args) : *c;
         if (t->cases->magnitude && alm_test_is_float(want->desc[output].dtype)) {
             t->cases->magnitude(&s.args, output, m);
         }
@@ -390,14 +388,14 @@ static double *make_limits(tester *t, const variant *v, const result *want, int 
 {
     const int64_t n = want->rows[o] * alm_desc_row(&want->desc[o]);
     double *limit = op_allocate((size_t)n * sizeof *limit);
-    double c = t->device && t->cases->cuda_c > 0 ? t->cases->cuda_c : t->cases->c;
+    double c = t->cases->c;
     for (int64_t i = 0; i < n; i++) {
         limit[i] = fabs(alm_test_number(want->desc[o].dtype, want->data[o], i));
     }
     if (t->cases->absolute && alm_test_is_float(want->desc[o].dtype)) {
         absolute_magnitude(t, v->kernel, o, limit);
     }
-    if (t->cases->magnitude || t->cases->c_of || (t->device && t->cases->cuda_c_of)) {
+    if (t->cases->magnitude || t->cases->c_of) {
         given_magnitude(t, v, want, o, limit, &c);
     }
     for (int64_t i = 0; i < n; i++) {

@@ -118,9 +118,6 @@ typedef struct alm_op_cases {
      */
     double c;
     double (*c_of)(const alm_op_args *a);
-    /* The same for the CUDA kernels where theirs is larger. 0 and NULL: as above. */
-    double cuda_c;
-    double (*cuda_c_of)(const alm_op_args *a);
     /* m of every element of an output, packed [rows in use, row], from the arguments and results of
      * the reference; m holds |v| before. NULL: |v|, or with `absolute` what the reference gives for
      * the absolute values of all floating inputs. */
