@@ -333,23 +333,29 @@ extern "C" cudaError_t cudaStreamDestroy(cudaStream_t stream)
     return call.end();
 }
 
+/* Before the host asks or waits for a stream; for the default one it is all that there is to do. */
+static cudaError_t check_stream(cudaStream_t stream)
+{
+    if (!stream) {
+        return begin_default_stream();
+    }
+    if (!is_stream(stream)) {
+        return cudaErrorInvalidResourceHandle;
+    }
+    return stream->capture ? break_capture(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
+}
+
 extern "C" cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     Call call;
     if (call.refused()) {
         return call.end();
     }
-    if (!stream) {
-        return call.end(begin_default_stream());
+    const cudaError_t error = check_stream(stream);
+    if (error == cudaSuccess && stream) {
+        drain_all(*stream->queue);
     }
-    if (!is_stream(stream)) {
-        return call.end(cudaErrorInvalidResourceHandle);
-    }
-    if (stream->capture) {
-        return call.end(break_capture(cudaErrorStreamCaptureUnsupported));
-    }
-    drain_all(*stream->queue);
-    return cudaSuccess;
+    return call.end(error);
 }
 
 extern "C" cudaError_t cudaStreamQuery(cudaStream_t stream)
@@ -358,14 +364,9 @@ extern "C" cudaError_t cudaStreamQuery(cudaStream_t stream)
     if (call.refused()) {
         return call.end();
     }
-    if (!stream) {
-        return call.end(begin_default_stream());
-    }
-    if (!is_stream(stream)) {
-        return call.end(cudaErrorInvalidResourceHandle);
-    }
-    if (stream->capture) {
-        return call.end(break_capture(cudaErrorStreamCaptureUnsupported));
+    const cudaError_t error = check_stream(stream);
+    if (error != cudaSuccess || !stream) {
+        return call.end(error);
     }
     return stream->queue->work.empty() ? cudaSuccess : cudaErrorNotReady;
 }
