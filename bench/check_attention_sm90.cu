@@ -113,20 +113,6 @@ struct call {
     alm_op_args args;
 };
 
-static alm_tensor tensor_of(void *data, alm_dtype dtype, int64_t rows, int64_t columns,
-                            int64_t stride, const int32_t *count)
-{
-    alm_tensor t = {};
-    t.data = data;
-    t.count = count;
-    t.stride = stride;
-    t.desc.dtype = dtype;
-    t.desc.rank = 2;
-    t.desc.dim[0] = rows;
-    t.desc.dim[1] = columns;
-    return t;
-}
-
 static bf16 *make_operand(int rows, int used, int columns, int stride)
 {
     const size_t n = (size_t)rows * (size_t)stride;
@@ -224,17 +210,6 @@ static void free_buffers(buffers *b)
     }
 }
 
-static double element_of(const test_case &c, const unsigned char *out, size_t at)
-{
-    if (c.out_bf16) {
-        const uint32_t bits = (uint32_t)((const uint16_t *)out)[at] << 16;
-        float v;
-        memcpy(&v, &bits, sizeof v);
-        return v;
-    }
-    return ((const float *)out)[at];
-}
-
 /* On failure: which elements, and how they lie in the tile. */
 static bool compare(const test_case &c, const unsigned char *out, const float *value,
                     const float *size)
@@ -251,7 +226,7 @@ static bool compare(const test_case &c, const unsigned char *out, const float *v
                 touched += !as_before;
                 continue;
             }
-            const double got = element_of(c, out, at), want = (double)value[at];
+            const double got = element_at(out, c.out_bf16, (int64_t)at), want = (double)value[at];
             const double allowed =
                 (double)size[at] / 180 + 1e-6 + (c.out_bf16 ? fabs(want) / 256 : 0);
             if (fabs(got - want) <= allowed) {
@@ -290,8 +265,6 @@ static bool compare(const test_case &c, const unsigned char *out, const float *v
     }
     return wrong == 0 && touched == 0;
 }
-
-typedef alm_status (*run_function)(const alm_exec *, const alm_op_args *);
 
 static void run_case(const test_case &c, const alm_exec &x)
 {
@@ -362,52 +335,6 @@ static void run_case(const test_case &c, const alm_exec &x)
 
 /* ---- Times ---- */
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-/* Microseconds a launch: the median of several runs of a graph of 20 launches. */
-static float time_of(run_function run, alm_exec x, const call &k)
-{
-    enum { ROUNDS = 9, LAUNCHES = 20 };
-    float times[ROUNDS];
-    cudaEvent_t start, stop;
-    cudaStream_t stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t ready;
-    must(cudaStreamCreate(&stream), "stream");
-    must(cudaEventCreate(&start), "event");
-    must(cudaEventCreate(&stop), "event");
-    x.stream = stream;
-    bool good = true;
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "capture");
-    for (int i = 0; i < LAUNCHES && good; i++) {
-        good = run(&x, &k.args) == ALM_OK;
-    }
-    must(cudaStreamEndCapture(stream, &graph), "capture");
-    must(cudaGraphInstantiate(&ready, graph, 0), "graph");
-    for (int r = -2; r < ROUNDS && good; r++) {
-        must(cudaEventRecord(start, stream), "event");
-        must(cudaGraphLaunch(ready, stream), "launch");
-        must(cudaEventRecord(stop, stream), "event");
-        good = finished("timing");
-        float ms = 0;
-        must(cudaEventElapsedTime(&ms, start, stop), "event");
-        if (r >= 0) {
-            times[r] = ms * 1000.0f / (float)(int)LAUNCHES;
-        }
-    }
-    cudaGraphExecDestroy(ready);
-    cudaGraphDestroy(graph);
-    cudaEventDestroy(start);
-    cudaEventDestroy(stop);
-    cudaStreamDestroy(stream);
-    qsort(times, ROUNDS, sizeof times[0], compare_floats);
-    return good ? times[ROUNDS / 2] : -1;
-}
-
 /* pairs: millions of (query, key) pairs that are seen, a head. */
 static void time_case(const char *name, const test_case &c, double pairs, alm_exec x)
 {
@@ -422,8 +349,9 @@ static void time_case(const char *name, const test_case &c, double pairs, alm_ex
     } all[] = {{"sm90, 128 queries a block", c.d == 64 ? launch<64, 2> : launch<128, 2>},
                {"sm90,  64 queries a block", c.d == 64 ? launch<64, 1> : launch<128, 1>},
                {"mma.sync                 ", run_bf16}};
+    const alm_op_args *const args = &k.args;
     for (int i = 0; i < 3; i++) {
-        const float us = time_of(all[i].run, x, k);
+        const float us = time_of(all[i].run, x, &args, 1, 20);
         printf("%-14s %s %8.2f us %5.0f TFLOP/s\n", name, all[i].name, us, flop / us * 1e-6);
     }
     fflush(stdout);
@@ -452,38 +380,31 @@ static const test_case cases[] = {
     {524, 1184, 128, 16, 8, MASK_WARM, true, 524, 1182, 0},
 };
 
+static void check_all(alm_exec x)
+{
+    test_boxes();
+    test_product<64>();
+    test_product_rows<64>();
+    test_product_rows<128>();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        x.overlap = i % 2 == 1;
+        run_case(cases[i], x);
+    }
+}
+
+static void time_all(alm_exec x)
+{
+    const test_case vision = {2592, 2592, 64, 16, 16, MASK_SEGMENTS, true, -1, -1, 2048};
+    const test_case text = {1184, 1184, 128, 16, 8, MASK_TEXT, true, 1182, 1182, 0};
+    const test_case warm = {524, 1184, 128, 16, 8, MASK_WARM, true, 524, 1182, 0};
+    const test_case large = {8192, 8192, 128, 16, 8, MASK_ALL, true, -1, -1, 0};
+    time_case("vision", vision, 2 * 1.296 * 1.296, x);
+    time_case("text", text, 0.714, x);
+    time_case("text warm", warm, 0.490, x);
+    time_case("8192 x 8192", large, 8.192 * 8.192, x);
+}
+
 int main(int argc, char **argv)
 {
-    const cudaDeviceProp facts = device_facts();
-    const bool check = argc < 2 || strcmp(argv[1], "time") != 0;
-    const bool time = argc < 2 || strcmp(argv[1], "check") != 0;
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 90;
-    device.multiprocessors = facts.multiProcessorCount;
-    device.shared_bytes = facts.sharedMemPerBlockOptin;
-    alm_exec x = {};
-    x.device = &device;
-    if (check) {
-        test_boxes();
-        test_product<64>();
-        test_product_rows<64>();
-        test_product_rows<128>();
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-            x.overlap = i % 2 == 1;
-            run_case(cases[i], x);
-        }
-        printf("%d checks, %d failed\n", checks, failures);
-    }
-    if (time) {
-        const test_case vision = {2592, 2592, 64, 16, 16, MASK_SEGMENTS, true, -1, -1, 2048};
-        const test_case text = {1184, 1184, 128, 16, 8, MASK_TEXT, true, 1182, 1182, 0};
-        const test_case warm = {524, 1184, 128, 16, 8, MASK_WARM, true, 524, 1182, 0};
-        const test_case large = {8192, 8192, 128, 16, 8, MASK_ALL, true, -1, -1, 0};
-        time_case("vision", vision, 2 * 1.296 * 1.296, x);
-        time_case("text", text, 0.714, x);
-        time_case("text warm", warm, 0.490, x);
-        time_case("8192 x 8192", large, 8.192 * 8.192, x);
-    }
-    return failures ? 1 : 0;
+    return check_main(argc, argv, check_all, time_all);
 }

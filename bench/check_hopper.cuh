@@ -278,33 +278,64 @@ static __global__ void __launch_bounds__(128)
     }
 }
 
+/* Operands of a product of 64 x 64 by 64 x n or n x 64: small integers, and as bf16 on the device;
+ * room for the result, which starts as NaN. */
+struct product_data {
+    int a[64 * 64], b[256 * 64]; /* b: n · 64 of it */
+    float got[64 * 256];
+    uint16_t *device_a, *device_b;
+    float *device_out;
+};
+
+static uint16_t *integers(int *to, int count)
+{
+    static uint16_t bits[256 * 64];
+    for (int i = 0; i < count; i++) {
+        to[i] = (int)(noise() % 15) - 7;
+        bits[i] = bf16_bits((float)to[i]);
+    }
+    uint16_t *data = (uint16_t *)device_bytes((size_t)count * 2);
+    must(cudaMemcpy(data, bits, (size_t)count * 2, cudaMemcpyHostToDevice), "copy");
+    return data;
+}
+
+static product_data *begin_product(int n)
+{
+    static product_data p;
+    p.device_a = integers(p.a, 64 * 64);
+    p.device_b = integers(p.b, n * 64);
+    p.device_out = (float *)device_bytes(sizeof p.got);
+    must(cudaMemset(p.device_out, 0xFF, sizeof p.got), "memset");
+    return &p;
+}
+
+/* Whether the kernel ended; fetches what it made. */
+static bool fetch_product(product_data *p, const char *what)
+{
+    const bool ended = finished(what);
+    must(cudaMemcpy(p->got, p->device_out, sizeof p->got, cudaMemcpyDeviceToHost), "copy");
+    return ended;
+}
+
+static void end_product(product_data *p)
+{
+    cudaFree(p->device_a);
+    cudaFree(p->device_b);
+    cudaFree(p->device_out);
+}
+
 template <int N> static void test_product()
 {
-    static uint16_t a[64 * 64], b[256 * 64];
-    static int ai[64 * 64], bi[256 * 64];
-    static float got[64 * 256];
-    for (int i = 0; i < 64 * 64; i++) {
-        ai[i] = (int)(noise() % 15) - 7;
-        a[i] = bf16_bits((float)ai[i]);
-    }
-    for (int i = 0; i < N * 64; i++) {
-        bi[i] = (int)(noise() % 15) - 7;
-        b[i] = bf16_bits((float)bi[i]);
-    }
-    uint16_t *da = (uint16_t *)device_bytes(sizeof a), *db = (uint16_t *)device_bytes(sizeof b);
-    float *dd = (float *)device_bytes(sizeof got);
-    must(cudaMemcpy(da, a, sizeof a, cudaMemcpyHostToDevice), "copy");
-    must(cudaMemcpy(db, b, sizeof b, cudaMemcpyHostToDevice), "copy");
-    must(cudaMemset(dd, 0xFF, sizeof got), "memset");
-    product_kernel<N><<<1, 128, (64 + N) * 128>>>(da, db, dd);
-    const bool ended = finished("product");
-    must(cudaMemcpy(got, dd, sizeof got, cudaMemcpyDeviceToHost), "copy");
+    product_data *p = begin_product(N);
+    const float *got = p->got;
+    product_kernel<N><<<1, 128, (64 + N) * 128>>>(p->device_a, p->device_b, p->device_out);
+    const bool ended = fetch_product(p, "product");
     int wrong = 0, by_row[8] = {}, by_column[8] = {}, by_step[4] = {}, by_warp[4] = {};
     for (int r = 0; r < 64; r++) {
         for (int c = 0; c < N; c++) {
             int part[4] = {}, want = 0;
             for (int k = 0; k < 64; k++) {
-                part[k / 16] += ai[r * 64 + k] * bi[c * 64 + k];
+                part[k / 16] += p->a[r * 64 + k] * p->b[c * 64 + k];
             }
             want = part[0] + part[1] + part[2] + part[3];
             if (got[r * N + c] != (float)want) {
@@ -335,9 +366,7 @@ template <int N> static void test_product()
                by_warp[1], by_warp[2], by_warp[3], by_step[0], by_step[1], by_step[2], by_step[3]);
     }
     verdict(ended && wrong == 0, "product 64 x %d x 64", N);
-    cudaFree(da);
-    cudaFree(db);
-    cudaFree(dd);
+    end_product(p);
 }
 
 /* One warpgroup: d [64, N] = a [64, 64] · b [64, N], a from registers, b as it lies in memory.
@@ -387,35 +416,18 @@ static __global__ void __launch_bounds__(128)
 
 template <int N> static void test_product_rows()
 {
-    static uint16_t a[64 * 64], b[64 * 128];
-    static int ai[64 * 64], bi[64 * 128];
-    static float got[64 * 128];
-    for (int i = 0; i < 64 * 64; i++) {
-        ai[i] = (int)(noise() % 15) - 7;
-        a[i] = bf16_bits((float)ai[i]);
-    }
-    for (int i = 0; i < 64 * N; i++) {
-        bi[i] = (int)(noise() % 15) - 7;
-        b[i] = bf16_bits((float)bi[i]);
-    }
-    uint16_t *da = (uint16_t *)device_bytes(sizeof a), *db = (uint16_t *)device_bytes(sizeof b);
-    float *dd = (float *)device_bytes(sizeof got);
-    must(cudaMemcpy(da, a, sizeof a, cudaMemcpyHostToDevice), "copy");
-    must(cudaMemcpy(db, b, sizeof b, cudaMemcpyHostToDevice), "copy");
+    product_data *p = begin_product(N);
+    const float *got = p->got;
     for (int other = 0; other < 2; other++) {
-        if (other) {
-            product_rows_kernel<N, true><<<1, 128, N * 128>>>(da, db, dd);
-        } else {
-            product_rows_kernel<N, false><<<1, 128, N * 128>>>(da, db, dd);
-        }
-        const bool ended = finished("product with rows");
-        must(cudaMemcpy(got, dd, sizeof got, cudaMemcpyDeviceToHost), "copy");
+        auto kernel = other ? product_rows_kernel<N, true> : product_rows_kernel<N, false>;
+        kernel<<<1, 128, N * 128>>>(p->device_a, p->device_b, p->device_out);
+        const bool ended = fetch_product(p, "product with rows");
         int wrong = 0, by_half[2] = {};
         for (int r = 0; r < 64; r++) {
             for (int c = 0; c < N; c++) {
                 int want = 1;
                 for (int k = 0; k < 64; k++) {
-                    want += ai[r * 64 + k] * bi[k * N + c];
+                    want += p->a[r * 64 + k] * p->b[k * N + c];
                 }
                 if (got[r * N + c] != (float)want) {
                     by_half[c / 64]++;
@@ -436,12 +448,89 @@ template <int N> static void test_product_rows()
             printf("  with the offsets of the descriptor exchanged: %d wrong\n", wrong);
         }
     }
-    cudaFree(da);
-    cudaFree(db);
-    cudaFree(dd);
+    end_product(p);
 }
 
-/* ---- The device ---- */
+/* ---- Calls of a kernel ---- */
+
+typedef alm_status (*run_function)(const alm_exec *, const alm_op_args *);
+
+/* [rows, columns]; absent where data is NULL. */
+static alm_tensor tensor_of(void *data, alm_dtype dtype, int64_t rows, int64_t columns,
+                            int64_t stride, const int32_t *count)
+{
+    alm_tensor t = {};
+    t.data = data;
+    t.count = count;
+    t.stride = stride;
+    t.desc.dtype = data ? dtype : ALM_DTYPE_NONE;
+    t.desc.rank = 2;
+    t.desc.dim[0] = rows;
+    t.desc.dim[1] = columns;
+    return t;
+}
+
+/* Element `at` of an output, bf16 or float32. */
+static double element_at(const unsigned char *out, bool is_bf16, int64_t at)
+{
+    if (is_bf16) {
+        const uint32_t bits = (uint32_t)((const uint16_t *)out)[at] << 16;
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        return v;
+    }
+    return ((const float *)out)[at];
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Microseconds a launch: the median of several runs of a graph of `launches` launches, which take
+ * these arguments in turn. Negative: did not work. */
+static float time_of(run_function run, alm_exec x, const alm_op_args *const *args, int n_args,
+                     int launches)
+{
+    enum { ROUNDS = 9 };
+    float times[ROUNDS];
+    cudaEvent_t start, stop;
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t ready;
+    must(cudaStreamCreate(&stream), "stream");
+    must(cudaEventCreate(&start), "event");
+    must(cudaEventCreate(&stop), "event");
+    x.stream = stream;
+    bool good = true;
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "capture");
+    for (int i = 0; i < launches && good; i++) {
+        good = run(&x, args[i % n_args]) == ALM_OK;
+    }
+    must(cudaStreamEndCapture(stream, &graph), "capture");
+    must(cudaGraphInstantiate(&ready, graph, 0), "graph");
+    for (int r = -2; r < ROUNDS && good; r++) {
+        must(cudaEventRecord(start, stream), "event");
+        must(cudaGraphLaunch(ready, stream), "launch");
+        must(cudaEventRecord(stop, stream), "event");
+        good = finished("timing");
+        float ms = 0;
+        must(cudaEventElapsedTime(&ms, start, stop), "event");
+        if (r >= 0) {
+            times[r] = ms * 1000.0f / (float)launches;
+        }
+    }
+    cudaGraphExecDestroy(ready);
+    cudaGraphDestroy(graph);
+    cudaEventDestroy(start);
+    cudaEventDestroy(stop);
+    cudaStreamDestroy(stream);
+    qsort(times, ROUNDS, sizeof times[0], compare_floats);
+    return good ? times[ROUNDS / 2] : -1;
+}
+
+/* ---- The program ---- */
 
 static cudaDeviceProp device_facts()
 {
@@ -459,4 +548,25 @@ static cudaDeviceProp device_facts()
         exit(2);
     }
     return facts;
+}
+
+/* The whole of main(): `PROGRAM check` checks, `PROGRAM time` times, without an argument both. */
+static int check_main(int argc, char **argv, void (*check)(alm_exec x), void (*time)(alm_exec x))
+{
+    const cudaDeviceProp facts = device_facts();
+    alm_device device = {};
+    device.backend = ALM_BACKEND_CUDA;
+    device.arch = 90;
+    device.multiprocessors = facts.multiProcessorCount;
+    device.shared_bytes = facts.sharedMemPerBlockOptin;
+    alm_exec x = {};
+    x.device = &device;
+    if (argc < 2 || strcmp(argv[1], "time") != 0) {
+        check(x);
+        printf("%d checks, %d failed\n", checks, failures);
+    }
+    if (argc < 2 || strcmp(argv[1], "check") != 0) {
+        time(x);
+    }
+    return failures ? 1 : 0;
 }

@@ -108,20 +108,6 @@ static void describe(char *text, size_t size, const test_case &c)
              kind_names[c.kind], c.out_bf16 ? " bf16" : " f32", c.bias == 2 ? " (bias bf16)" : "");
 }
 
-static alm_tensor tensor_of(void *data, alm_dtype dtype, int64_t rows, int64_t columns,
-                            int64_t stride, const int32_t *count)
-{
-    alm_tensor t = {};
-    t.data = data;
-    t.count = count;
-    t.stride = stride;
-    t.desc.dtype = data ? dtype : ALM_DTYPE_NONE;
-    t.desc.rank = 2;
-    t.desc.dim[0] = rows;
-    t.desc.dim[1] = columns;
-    return t;
-}
-
 struct call {
     alm_tensor in[5], out[1];
     alm_linear_attr attr;
@@ -218,18 +204,6 @@ static void reset_out(const test_case &c, const buffers &b)
     }
 }
 
-static double element_of(const test_case &c, const unsigned char *out, int64_t row, int64_t column)
-{
-    const int64_t at = row * (c.columns + c.out_more) + column;
-    if (c.out_bf16) {
-        const uint32_t bits = (uint32_t)((const uint16_t *)out)[at] << 16;
-        float v;
-        memcpy(&v, &bits, sizeof v);
-        return v;
-    }
-    return ((const float *)out)[at];
-}
-
 static void print_histogram(const char *what, const int *n, int size)
 {
     printf("    wrong by %s:", what);
@@ -249,7 +223,7 @@ static bool compare(const test_case &c, const unsigned char *out, const float *v
     double worst = 0;
     for (int64_t r = 0; r < c.rows; r++) {
         for (int64_t m = 0; m < c.columns + c.out_more; m++) {
-            const double got = element_of(c, out, r, m);
+            const double got = element_at(out, c.out_bf16, r * (c.columns + c.out_more) + m);
             if (r >= used || m >= c.columns) {
                 /* 0xC5C5...: rows past the count keep it, except in place; gaps always do */
                 if (m >= c.columns || c.residual != 2) {
@@ -369,55 +343,7 @@ struct timed_case {
     bool bias, residual, out_bf16;
 };
 
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-/* Microseconds a launch: the median of several runs of a graph of launches, as the engine runs
- * them, over buffers that do not fit the L2 cache together. Negative: did not work. */
-static float time_of(alm_status (*run)(const alm_exec *, const alm_op_args *), alm_exec x,
-                     call *calls, int n_calls)
-{
-    enum { ROUNDS = 9 };
-    float times[ROUNDS];
-    cudaEvent_t start, stop;
-    cudaStream_t stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t ready;
-    must(cudaStreamCreate(&stream), "stream");
-    must(cudaEventCreate(&start), "event");
-    must(cudaEventCreate(&stop), "event");
-    x.stream = stream;
-    const int launches = 4 * n_calls < 12 ? 12 : 4 * n_calls;
-    bool good = true;
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "capture");
-    for (int i = 0; i < launches && good; i++) {
-        good = run(&x, &calls[i % n_calls].args) == ALM_OK;
-    }
-    must(cudaStreamEndCapture(stream, &graph), "capture");
-    must(cudaGraphInstantiate(&ready, graph, 0), "graph");
-    for (int r = -2; r < ROUNDS && good; r++) {
-        must(cudaEventRecord(start, stream), "event");
-        must(cudaGraphLaunch(ready, stream), "launch");
-        must(cudaEventRecord(stop, stream), "event");
-        good = finished("timing");
-        float ms = 0;
-        must(cudaEventElapsedTime(&ms, start, stop), "event");
-        if (r >= 0) {
-            times[r] = ms * 1000.0f / (float)launches;
-        }
-    }
-    cudaGraphExecDestroy(ready);
-    cudaGraphDestroy(graph);
-    cudaEventDestroy(start);
-    cudaEventDestroy(stop);
-    cudaStreamDestroy(stream);
-    qsort(times, ROUNDS, sizeof times[0], compare_floats);
-    return good ? times[ROUNDS / 2] : -1;
-}
-
+/* Over buffers that do not fit the L2 cache together. */
 static void time_case(const timed_case &t, alm_exec x)
 {
     const test_case c = {t.rows,     t.depth, t.columns, t.kind, t.bias ? 2 : 0, t.residual ? 1 : 0,
@@ -429,10 +355,13 @@ static void time_case(const timed_case &t, alm_exec x)
     n = n > MOST ? MOST : n;
     buffers b[MOST];
     call k[MOST];
+    const alm_op_args *args[MOST];
     for (int i = 0; i < n; i++) {
         make_buffers(&b[i], c);
         make_call(&k[i], c, b[i]);
+        args[i] = &k[i].args;
     }
+    const int launches = 4 * n < 12 ? 12 : 4 * n;
     const double flop = 2.0 * (double)t.rows * (double)t.depth * (double)t.columns *
                         (t.kind == ALM_EPILOGUE_SWIGLU ? 2 : 1);
     const int processors_here = processors(&x);
@@ -445,9 +374,9 @@ static void time_case(const timed_case &t, alm_exec x)
             continue;
         }
         x.overlap = false;
-        const float apart = time_of(v.launch, x, k, n);
+        const float apart = time_of(v.launch, x, args, n, launches);
         x.overlap = true;
-        const float us = time_of(v.launch, x, k, n);
+        const float us = time_of(v.launch, x, args, n, launches);
         printf("  tile %3d%s%s %8.2f us %6.0f TFLOP/s, not overlapped %8.2f us, expected %6.0f "
                "clocks%s\n",
                v.rows, v.gated ? " gated" : "", v.blocks == 1 ? " alone" : "      ", us,
@@ -456,7 +385,7 @@ static void time_case(const timed_case &t, alm_exec x)
                chosen == &v ? "  <- chosen" : "");
     }
     x.overlap = true;
-    const float us = time_of(alm_linear_mma_run, x, k, n);
+    const float us = time_of(alm_linear_mma_run, x, args, n, launches);
     printf("  mma.sync       %8.2f us %6.0f TFLOP/s\n", us, flop / us * 1e-6);
     fflush(stdout);
     for (int i = 0; i < n; i++) {
@@ -506,38 +435,33 @@ static const timed_case timed[] = {
     {"large", 8192, 4096, 4096, ALM_EPILOGUE_NONE, false, false, true},
 };
 
-int main(int argc, char **argv)
+static void check_all(alm_exec x)
 {
-    const cudaDeviceProp facts = device_facts();
-    const bool check = argc < 2 || strcmp(argv[1], "time") != 0;
-    const bool time = argc < 2 || strcmp(argv[1], "check") != 0;
-    alm_device device = {};
-    device.backend = ALM_BACKEND_CUDA;
-    device.arch = 90;
-    device.multiprocessors = facts.multiProcessorCount;
-    device.shared_bytes = facts.sharedMemPerBlockOptin;
-    alm_exec x = {};
-    x.device = &device;
-    if (check) {
-        test_boxes();
-        test_product<64>();
-        test_product<72>();
-        test_product<88>();
-        test_product<112>();
-        test_product<128>();
-        test_product<152>();
-        test_product<168>();
-        test_product<216>();
-        test_product<240>();
-        test_product<256>();
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-            x.overlap = i % 2 == 1;
-            run_case(cases[i], x);
-        }
-        printf("%d checks, %d failed\n", checks, failures);
+    test_boxes();
+    test_product<64>();
+    test_product<72>();
+    test_product<88>();
+    test_product<112>();
+    test_product<128>();
+    test_product<152>();
+    test_product<168>();
+    test_product<216>();
+    test_product<240>();
+    test_product<256>();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        x.overlap = i % 2 == 1;
+        run_case(cases[i], x);
     }
-    for (size_t i = 0; time && i < sizeof timed / sizeof timed[0]; i++) {
+}
+
+static void time_all(alm_exec x)
+{
+    for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++) {
         time_case(timed[i], x);
     }
-    return failures ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    return check_main(argc, argv, check_all, time_all);
 }
