@@ -46,6 +46,14 @@ alm_status alm_file_map_open(const char *path, alm_file_map *out)
     return status;
 }
 
+void alm_file_map_forget(const alm_file_map *map, size_t end)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = end / page * page;
+    if (map->data && whole && whole <= map->bytes) {
+        madvise((void *)(uintptr_t)map->data, whole, MADV_DONTNEED); /* advice: it may fail */
+    }
+}
+
 void alm_file_map_close(alm_file_map *map)
 {
     if (map->data) {

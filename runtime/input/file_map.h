@@ -19,6 +19,9 @@ typedef struct alm_file_map {
 
 /* Error: ALM_STATUS_MODEL. */
 alm_status alm_file_map_open(const char *path, alm_file_map *out);
+/* The bytes before `end` are not needed for now: the system may take their memory back. They can
+ * still be read. */
+void alm_file_map_forget(const alm_file_map *map, size_t end);
 void alm_file_map_close(alm_file_map *map); /* resets it */
 
 #endif

@@ -225,32 +225,54 @@ static bool take_digits(alm_json *json)
     return json->at > from;
 }
 
-static bool take(alm_json *json, const char *any)
+/* a or b */
+static bool take(alm_json *json, char a, char b)
 {
-    if (json->at < json->end && *json->at && strchr(any, *json->at)) {
+    if (json->at < json->end && (*json->at == a || *json->at == b)) {
         json->at++;
         return true;
     }
     return false;
 }
 
+/* What Python writes for numbers that JSON does not have; NULL: nothing of that kind follows. */
+static const char *not_finite(const alm_json *json)
+{
+    static const char *const names[] = {"NaN", "Infinity", "-Infinity"};
+    const char *at = json->at + (json->at < json->end && *json->at == '-');
+    if (at < json->end && *at >= '0' && *at <= '9') {
+        return NULL; /* nearly always */
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const size_t bytes = strlen(names[i]);
+        if ((size_t)(json->end - json->at) >= bytes && memcmp(json->at, names[i], bytes) == 0) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 /* A number of any length into json->text; whether it is written as a whole one. */
 static alm_status number(alm_json *json, bool *whole)
 {
     look(json);
+    if (not_finite(json)) {
+        return alm_json_fail(json, "%s is not a JSON value, expected a finite number",
+                             not_finite(json));
+    }
     const char *from = json->at;
     bool good;
-    take(json, "-");
-    const bool zero = take(json, "0");
+    take(json, '-', '-');
+    const bool zero = take(json, '0', '0');
     good = zero || take_digits(json);
     *whole = true;
-    if (good && take(json, ".")) {
+    if (good && take(json, '.', '.')) {
         *whole = false;
         good = take_digits(json);
     }
-    if (good && take(json, "eE")) {
+    if (good && take(json, 'e', 'E')) {
         *whole = false;
-        take(json, "+-");
+        take(json, '+', '-');
         good = take_digits(json);
     }
     if (!good) {
@@ -258,6 +280,59 @@ static alm_status number(alm_json *json, bool *whole)
     }
     json->bytes = 0;
     return put(json, from, (size_t)(json->at - from));
+}
+
+/* What comes next, for messages. */
+static const char *kind_of_next(alm_json *json)
+{
+    switch (alm_json_peek(json)) {
+    case '{': return "an object";
+    case '[': return "a list";
+    case '"': return "a text";
+    case 't': return "true";
+    case 'f': return "false";
+    case 'n': return "null";
+    case '0': return "a number";
+    default: return not_finite(json) ? not_finite(json) : "no JSON value";
+    }
+}
+
+alm_status alm_json_number(alm_json *json, const char *what, bool *is_whole, int64_t *whole,
+                           double *real)
+{
+    if (alm_json_peek(json) != '0' || not_finite(json)) {
+        return alm_json_fail(json, "%s is %s, expected a finite number", what,
+                             not_finite(json) ? not_finite(json) : kind_of_next(json));
+    }
+    ALM_TRY(number(json, is_whole));
+    if (!alm_parse_real(json->text, real)) {
+        return alm_json_fail(json, "%s is %.40s, expected a finite number", what, json->text);
+    }
+    *is_whole = *is_whole && alm_parse_whole(json->text, whole);
+    return ALM_OK;
+}
+
+alm_status alm_json_finite(alm_json *json, const char *what)
+{
+    enum { SURELY = 300 }; /* so many digits without an exponent are below 1e308 */
+    bool whole;
+    double value;
+    if (alm_json_peek(json) != '0' || not_finite(json)) {
+        return alm_json_real(json, what, &value);
+    }
+    ALM_TRY(number(json, &whole));
+    if ((json->bytes < SURELY && !strpbrk(json->text, "eE")) ||
+        alm_parse_real(json->text, &value)) {
+        return ALM_OK;
+    }
+    return alm_json_fail(json, "%s is %.40s, expected a finite number", what, json->text);
+}
+
+alm_status alm_json_real(alm_json *json, const char *what, double *out)
+{
+    bool is_whole;
+    int64_t whole;
+    return alm_json_number(json, what, &is_whole, &whole, out);
 }
 
 alm_status alm_json_whole(alm_json *json, const char *what, int64_t least, int64_t most,
@@ -284,6 +359,17 @@ static alm_status word(alm_json *json, const char *text)
         return alm_json_fail(json, "this is not a JSON value");
     }
     json->at += bytes;
+    return ALM_OK;
+}
+
+alm_status alm_json_bool(alm_json *json, const char *what, bool *out)
+{
+    const char c = alm_json_peek(json);
+    if (c != 't' && c != 'f') {
+        return alm_json_fail(json, "%s is %s, expected true or false", what, kind_of_next(json));
+    }
+    ALM_TRY(word(json, c == 't' ? "true" : "false"));
+    *out = c == 't';
     return ALM_OK;
 }
 

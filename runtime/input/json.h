@@ -49,6 +49,14 @@ alm_status alm_json_string(alm_json *json);
 /* A whole number from least to most. what: for messages. */
 alm_status alm_json_whole(alm_json *json, const char *what, int64_t least, int64_t most,
                           int64_t *out);
+/* A finite number; whether it is written as a whole one and fits *whole. */
+alm_status alm_json_number(alm_json *json, const char *what, bool *is_whole, int64_t *whole,
+                           double *real);
+/* A finite number. */
+alm_status alm_json_real(alm_json *json, const char *what, double *out);
+/* The same, forgotten: quicker. */
+alm_status alm_json_finite(alm_json *json, const char *what);
+alm_status alm_json_bool(alm_json *json, const char *what, bool *out);
 /* Any value, checked and forgotten. */
 alm_status alm_json_skip(alm_json *json);
 /* Any value, added to the tree below parent (-1: as its root). key: NULL, or where the value stands

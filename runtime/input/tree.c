@@ -1,11 +1,7 @@
 #include "runtime/input/tree.h"
 
-#include <errno.h>
-#include <float.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/core/memory.h"
@@ -116,79 +112,16 @@ alm_status alm_tree_add(alm_tree *tree, int parent, const char *key, size_t key_
     return ALM_OK;
 }
 
-bool alm_parse_whole(const char *text, int64_t *out)
+alm_status alm_tree_set_text(alm_tree *tree, int node, const char *text)
 {
-    const bool negative = text[0] == '-';
-    int64_t value = 0;
-    text += negative;
-    if (*text == '\0') {
-        return false;
-    }
-    for (; *text; text++) {
-        const int digit = *text - '0';
-        if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_sub_overflow(value, digit, &value)) { /* downwards: INT64_MIN has no twin */
-            return false;
-        }
-    }
-    if (!negative && __builtin_sub_overflow(0, value, &value)) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
-static const char *skip_digits(const char *text)
-{
-    while (*text >= '0' && *text <= '9') {
-        text++;
-    }
-    return text;
-}
-
-/* value·10^exponent, correctly rounded: strtod would need the C locale's point, so the text is
- * given to it without one, as "digits" "e" "exponent". */
-static bool assemble(const char *whole, size_t n_whole, const char *part, size_t n_part, int64_t e,
-                     double *out)
-{
-    enum { DIGITS = 400 };
-    char plain[DIGITS + 32];
-    if (n_whole + n_part > DIGITS || e < -100000 || e > 100000) {
-        return false;
-    }
-    memcpy(plain, whole, n_whole);
-    memcpy(plain + n_whole, part, n_part);
-    snprintf(plain + n_whole + n_part, 32, "e%lld", (long long)e - (long long)n_part);
-    *out = strtod(plain, NULL);
-    return isfinite(*out);
-}
-
-bool alm_parse_real(const char *text, double *out)
-{
-    const bool negative = *text == '-';
-    const char *whole = text + (negative || *text == '+');
-    const char *point = skip_digits(whole);
-    const char *part = point + (*point == '.');
-    const char *end = skip_digits(part);
-    const size_t n_whole = (size_t)(point - whole), n_part = (size_t)(end - part);
-    int64_t exponent = 0;
-    if (n_whole + n_part == 0) {
-        return false;
-    }
-    if (*end == 'e' || *end == 'E') {
-        end++;
-        end += end[0] == '+' && end[1] != '-';
-        if (!alm_parse_whole(end, &exponent)) {
-            return false;
-        }
-    } else if (*end) {
-        return false;
-    }
-    if (!assemble(whole, n_whole, part, n_part, exponent, out)) {
-        return false;
-    }
-    *out = negative ? -*out : *out;
-    return true;
+    size_t offset;
+    ALM_TRY(add_text(tree, text, strlen(text), &offset));
+    alm_tree_node *n = &tree->node[node];
+    n->kind = ALM_TREE_TEXT;
+    n->text = offset;
+    n->first = n->last = -1;
+    n->count = 0;
+    return ALM_OK;
 }
 
 /* The element of a list whose number is the first `bytes` bytes of the text, or -1. */

@@ -55,6 +55,9 @@ void alm_tree_clear(alm_tree *tree);
 alm_status alm_tree_add(alm_tree *tree, int parent, const char *key, size_t key_bytes,
                         alm_tree_kind kind, const char *text, size_t text_bytes, int *node);
 
+/* Makes a node a text, whatever it was; what stood below it is no longer there. */
+alm_status alm_tree_set_text(alm_tree *tree, int node, const char *text);
+
 /* Digits of a whole number with an optional '-' into *out; false when that is not all or when it
  * does not fit. */
 bool alm_parse_whole(const char *text, int64_t *out);
