@@ -34,6 +34,11 @@ void alm_canvas_text(alm_canvas *canvas, double x, double y, double height, cons
                      alm_colour colour);
 double alm_canvas_text_width(double height, const char *text);
 
+/* A picture [height, width, 3], scaled to fit into a box and centred in it. The box lies within the
+ * canvas. */
+void alm_canvas_picture(alm_canvas *canvas, int left, int top, int box_width, int box_height,
+                        const uint8_t *rgb, int width, int height);
+
 /* Appends the PNG file. Error: ALM_STATUS_MEMORY. */
 alm_status alm_canvas_png(const alm_canvas *canvas, alm_buffer *out);
 

@@ -47,24 +47,44 @@ static alm_status create_part(alm_file_write *w)
     return ALM_OK;
 }
 
-static alm_status create(alm_file_write *w)
+static alm_status create_partial(alm_file_write *w)
+{
+    const size_t bytes = strlen(w->path) + SUFFIX_BYTES;
+    char *name;
+    ALM_TRY(alm_alloc(bytes, 1, "path", &name));
+    snprintf(name, bytes, "%s.partial", w->path);
+    /* Removed first: a link of that name must not lead elsewhere. */
+    w->file = unlink(name) == 0 || errno == ENOENT
+                  ? open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                  : -1;
+    if (w->file < 0) {
+        const int error = errno;
+        alm_free(name);
+        return refuse(w->path, error);
+    }
+    w->part = name;
+    return ALM_OK;
+}
+
+static alm_status create(alm_file_write *w, alm_status (*create_other)(alm_file_write *))
 {
     struct stat about;
     if (stat(w->path, &about) != 0 || S_ISREG(about.st_mode)) {
-        return create_part(w);
+        return create_other(w);
     }
     w->file = open(w->path, O_WRONLY | O_CLOEXEC);
     return w->file >= 0 ? ALM_OK : refuse(w->path, errno);
 }
 
-alm_status alm_file_write_begin(const char *path, alm_file_write **out)
+static alm_status begin(const char *path, alm_status (*create_other)(alm_file_write *),
+                        alm_file_write **out)
 {
     alm_file_write *w;
     ALM_TRY(alm_calloc(1, sizeof *w, "output file", &w));
     w->file = -1;
     alm_status status = alm_strdup(path, "path", &w->path);
     if (status == ALM_OK) {
-        status = create(w);
+        status = create(w, create_other);
     }
     if (status != ALM_OK) {
         alm_file_write_end(w);
@@ -72,6 +92,16 @@ alm_status alm_file_write_begin(const char *path, alm_file_write **out)
     }
     *out = w;
     return ALM_OK;
+}
+
+alm_status alm_file_write_begin(const char *path, alm_file_write **out)
+{
+    return begin(path, create_part, out);
+}
+
+alm_status alm_file_write_begin_partial(const char *path, alm_file_write **out)
+{
+    return begin(path, create_partial, out);
 }
 
 alm_status alm_file_write_add(alm_file_write *w, const void *data, size_t bytes)
@@ -114,6 +144,28 @@ alm_status alm_file_write_patch(alm_file_write *w, uint64_t at, const void *data
             return refuse(w->path, n < 0 ? errno : EIO);
         }
         from += n;
+        at += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return ALM_OK;
+}
+
+alm_status alm_file_write_read(alm_file_write *w, uint64_t at, void *data, size_t bytes)
+{
+    char *to = data;
+    while (bytes) {
+        const ssize_t n = pread(w->file, to, bytes, (off_t)at);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return refuse(w->path, errno);
+        }
+        if (n == 0) {
+            memset(to, 0, bytes);
+            return ALM_OK;
+        }
+        to += n;
         at += (uint64_t)n;
         bytes -= (size_t)n;
     }

@@ -17,13 +17,21 @@ typedef struct alm_file_write alm_file_write;
 
 alm_status alm_file_write_begin(const char *path, alm_file_write **out);
 
+/* The same under the name `<path>.partial` (assembench.md 4); one that is left over from a run that
+ * was killed is replaced. Two writers of one path are the caller's mistake. */
+alm_status alm_file_write_begin_partial(const char *path, alm_file_write **out);
+
 /* Appends. After a failure, only alm_file_write_end may follow. */
 alm_status alm_file_write_add(alm_file_write *file, const void *data, size_t bytes);
 
 /* Appends zeros. */
 alm_status alm_file_write_zeros(alm_file_write *file, size_t bytes);
 
-/* Overwrites bytes that were appended before. */
+/* Reads back bytes that were written; zeros past the end of the file. Not from a path that is
+ * written directly. */
+alm_status alm_file_write_read(alm_file_write *file, uint64_t at, void *data, size_t bytes);
+
+/* Overwrites bytes that were appended before; a file that is only written so may also grow. */
 alm_status alm_file_write_patch(alm_file_write *file, uint64_t at, const void *data, size_t bytes);
 
 /* Bytes that were appended. */

@@ -13,7 +13,8 @@ enum { HEADER_MULTIPLE = 8, LENGTH_BYTES = 8 };
 
 struct alm_safetensors_writer {
     alm_file_write *file;
-    uint64_t left; /* bytes of values that are still to come */
+    uint64_t left;  /* bytes of values that are still to come */
+    uint64_t begin; /* of the values in the file */
 };
 
 /* , "name": {"dtype": ..., "shape": [...], "data_offsets": [...]} */
@@ -88,6 +89,7 @@ alm_status alm_safetensors_begin(const char *path, const alm_tensor_entry *entri
     status = status != ALM_OK ? status : alm_file_write_begin(path, &writer->file);
     status =
         status != ALM_OK ? status : alm_file_write_add(writer->file, header.data, header.count);
+    writer->begin = header.count;
     alm_buffer_free(&header);
     if (status != ALM_OK) {
         alm_safetensors_end(writer);
@@ -105,6 +107,23 @@ alm_status alm_safetensors_add(alm_safetensors_writer *writer, const void *data,
     }
     writer->left -= bytes;
     return alm_file_write_add(writer->file, data, bytes);
+}
+
+alm_status alm_safetensors_zeros(alm_safetensors_writer *writer)
+{
+    const uint64_t bytes = writer->left;
+    writer->left = 0;
+    return alm_file_write_zeros(writer->file, bytes);
+}
+
+alm_status alm_safetensors_put(alm_safetensors_writer *writer, uint64_t at, const void *data,
+                               size_t bytes)
+{
+    if (writer->begin + at + bytes > alm_file_write_size(writer->file)) {
+        return alm_fail(ALM_STATUS_INTERNAL, "safetensors: byte %llu is behind the values",
+                        (unsigned long long)at);
+    }
+    return alm_file_write_patch(writer->file, writer->begin + at, data, bytes);
 }
 
 alm_status alm_safetensors_commit(alm_safetensors_writer *writer)

@@ -25,6 +25,12 @@ alm_status alm_safetensors_begin(const char *path, const alm_tensor_entry *entri
 /* The next bytes of the values, tensor after tensor, in pieces of any size. */
 alm_status alm_safetensors_add(alm_safetensors_writer *writer, const void *data, size_t bytes);
 
+/* For values that come in another order: makes all of them zero, then overwrites `bytes` of them
+ * from byte `at`. */
+alm_status alm_safetensors_zeros(alm_safetensors_writer *writer);
+alm_status alm_safetensors_put(alm_safetensors_writer *writer, uint64_t at, const void *data,
+                               size_t bytes);
+
 /* Gives the file its name; alm_safetensors_end must still follow. */
 alm_status alm_safetensors_commit(alm_safetensors_writer *writer);
 
