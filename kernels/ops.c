@@ -3,6 +3,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static bool has_f16c(void)
 }
 #endif
 
-static int machine_arch(void)
+static int find_arch(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
@@ -34,6 +35,18 @@ static int machine_arch(void)
     }
 #endif
     return ALM_CPU_GENERIC;
+}
+
+/* Asked once: under a hypervisor CPUID takes some ten microseconds. */
+static int machine_arch(void)
+{
+    static atomic_int known = -1;
+    int arch = atomic_load_explicit(&known, memory_order_relaxed);
+    if (arch < 0) {
+        arch = find_arch();
+        atomic_store_explicit(&known, arch, memory_order_relaxed);
+    }
+    return arch;
 }
 
 int alm_cpu_arch(void)

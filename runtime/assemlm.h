@@ -182,6 +182,21 @@ ALM_API alm_status alm_inspect_tokens(const char *model, const char *base, const
 /* Writes the tensors rgb, grid_thw and patch_bytes of a page to a safetensors file. */
 ALM_API alm_status alm_inspect_image(const char *model, const char *base, const char *path,
                                      const char *out, bool force);
+typedef struct alm_data_options {
+    const char *sample; /* NULL: the whole file; a name as listed, or an object's key */
+    const char *render; /* with sample: draws its pages and both clouds, in place, as PNG */
+    bool force;         /* an existing picture is replaced */
+    bool json;          /* one JSON object instead of text for people */
+    void (*progress)(void *context, int64_t done, int64_t total, int64_t failed); /* or NULL */
+    void *progress_context;
+} alm_data_options;
+
+/* An AssemBench file: counts, sizes, splits, categories, missing and abandoned names, bad samples
+ * with their reasons (of each list the first 1,000); every sample is read. Or one sample. Returns
+ * ALM_STATUS_PARTIAL when a sample is bad (all is written then), ALM_STATUS_SAMPLE when the file,
+ * or the one sample that was named, cannot be read, ALM_STATUS_OUTPUT. */
+ALM_API alm_status alm_inspect_data(const char *path, const alm_data_options *options,
+                                    alm_write_fn *write, void *context);
 /* Every environment knob with its help and value. */
 ALM_API alm_status alm_inspect_knobs(alm_write_fn *write, void *context);
 
@@ -214,6 +229,86 @@ typedef struct alm_synth_options {
 
 /* Writes a model folder whose weights follow the rule of README, "Random weights", bit for bit. */
 ALM_API alm_status alm_synth_model(const alm_synth_options *options);
+
+/* ---- Synthetic data
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { ALM_SYNTH_MOST_SAMPLES = 100000000 };
+
+typedef struct alm_synth_data_options {
+    uint64_t samples; /* 1 ... ALM_SYNTH_MOST_SAMPLES */
+    uint64_t seed;
+    const char *to;    /* HDF5 file to be made */
+    const char *style; /* of the pages: "freestyle", "lineart" or "both" (NULL) */
+    bool force;        /* an existing file is replaced */
+    int threads;       /* 0: every core; the file does not depend on it */
+    void (*progress)(void *context, uint64_t done, uint64_t total); /* samples; NULL: none */
+    void *progress_context;
+} alm_synth_data_options;
+
+/* Writes an AssemBench file of synthetic assemblies (README, "Synthetic data"): the same seed gives
+ * the same values on every machine. Sample i depends on the seed and i only. Memory does not grow
+ * with the number of samples. Errors: ALM_STATUS_USAGE (also in a build without HDF5), _OUTPUT,
+ * _MEMORY; no file is left then. */
+ALM_API alm_status alm_synth_data(const alm_synth_data_options *options);
+
+/* ---- AssemBench
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Zero-initialise: what is 0 or NULL has its default. */
+typedef struct alm_eval_options {
+    const char *data;     /* folder with assemlm_*.hdf5 */
+    const char *datasets; /* names with commas between them, '+' joins; NULL: each file by itself */
+    const char *splits;   /* "test" (NULL), "train", or both with a comma */
+    const char *seeds;    /* "0-9,42"; NULL: "0" */
+    const char *num_samples; /* [DATASET/][SPLIT:]N|all, with commas, or "protocol"; NULL: all */
+    bool shuffle;
+    const char *out;         /* folder of results; NULL: "results" */
+    const char *timestamp;   /* YYYYMMDD_HHMMSS; NULL: now (UTC), with resume: the newest run's */
+    const char *checkpoint;  /* what results call the model; NULL: its state file, or the file of
+                                predictions */
+    const char *config;      /* YAML file that results quote; NULL: the model's */
+    const char *shard;       /* "I/N" or "auto"; NULL: all */
+    bool resume;             /* go on with a run that was ended */
+    int batch;               /* samples that are read, scored and journaled together; 0: 64 */
+    int threads;             /* for scoring; 0: every core */
+    const char *predictions; /* JSONL with poses, instead of a session */
+    bool no_symmetry;        /* leave out the errors over a part's symmetries, 2 to 14 ms a part */
+    const char *formats;     /* of reports: some of "json,csv,md,tex,html", or "none"; NULL: all */
+    void (*progress)(void *context, int64_t done, int64_t total, int64_t failed); /* NULL: none */
+    void (*note)(void *context, const char *text); /* lines for people; NULL: none */
+    void *context;                                 /* of both */
+} alm_eval_options;
+
+/* Runs the AssemBench protocol with the session's model, or scores the predictions (session NULL).
+ * Writes the run folder <out>/<checkpoint>/<timestamp>, every finished sample first to its journal.
+ * Returns ALM_OK; ALM_STATUS_PARTIAL when samples or data sets could not be evaluated (each is in
+ * the results with its reason); ALM_STATUS_USAGE, _SAMPLE (no data set can be read), _OUTPUT,
+ * _MEMORY, _RESTART, after which `resume` goes on. */
+ALM_API alm_status alm_eval(alm_session *session, const alm_eval_options *options);
+
+/* Writes the samples as they are drawn (README, "Drawn samples") to a safetensors file; an existing
+ * one is refused unless force. Of the options those up to `shuffle` count. */
+ALM_API alm_status alm_eval_export_draws(const alm_eval_options *options, const char *path,
+                                         bool force);
+
+typedef struct alm_merge_options {
+    const char *const *runs; /* run folders: shards of one run, or one with the results of others */
+    int count;
+    const char *out;     /* where to write; NULL: the first of them */
+    const char *expect;  /* the seeds that must be there: "0-9"; NULL: the plan's, else 0-9 */
+    bool strict;         /* nothing is written unless every sample is there exactly once */
+    const char *formats; /* as above */
+    const char *compare; /* a run folder to compare with, sample by sample; NULL: none */
+    void (*note)(void *context, const char *text);
+    void *context;
+} alm_merge_options;
+
+/* Joins the journals of a run's shards to its results, aggregates and reports; or makes the
+ * aggregates of a folder with results only. Returns ALM_OK; ALM_STATUS_PARTIAL: samples failed or
+ * are missing; ALM_STATUS_CHECK with strict, or else ALM_STATUS_USAGE: what does not belong
+ * together; ALM_STATUS_OUTPUT. */
+ALM_API alm_status alm_merge(const alm_merge_options *options);
 
 #ifdef __cplusplus
 }

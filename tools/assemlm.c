@@ -47,6 +47,48 @@ const cli_verb cli_verbs[] = {
                 CLI_BIT(WARMUP) | CLI_BIT(REPEATS) | CLI_BIT(COLD) | CLI_BIT(WARM) |
                 CLI_BIT(NODES) | CLI_BIT(JSON) | CLI_BIT(SEED),
      .run = verb_bench},
+    {.name = "eval",
+     .arguments = "",
+     .summary = "the AssemBench protocol: a model, or given poses, scored as the reference does",
+     .text =
+         "Evaluates samples of AssemBench files, drawn and scored exactly as the published "
+         "evaluator does, and writes its result files and folders, "
+         "OUT/CHECKPOINT/TIMESTAMP/DATASET/seed_N/SPLIT/TIMESTAMP/eval_results.json and the "
+         "aggregates, with reports beside them (report.html, report.md, report.tex, *.csv). "
+         "Without --model the demo model is evaluated.\n"
+         "Every finished sample goes to a journal first. --resume goes on after any end; the "
+         "files are then the same, byte for byte, as those of an undisturbed run. A sample that "
+         "cannot be evaluated is a row with its reason, and the run goes on (exit code 8).\n"
+         "--shard I/N evaluates a part; merge joins the parts, which need the same "
+         "--timestamp.",
+     .examples = "  assemlm eval --model DIR --data DATA --datasets biasassembly,ikea,partnet,"
+                 "twobytwo \\\n"
+                 "      --split train,test --seeds 0-9 --shuffle --num-samples protocol\n"
+                 "  assemlm eval --data DATA --predictions poses.jsonl --seeds 0-9\n"
+                 "  assemlm eval --data DATA --seeds 0-9 --export-draws draws.safetensors\n"
+                 "  assemlm eval --model DIR --data DATA --resume\n",
+     .options = COMMON_OPTIONS | ENGINE_OPTIONS | OUT_OPTIONS | CLI_BIT(DATA) | CLI_BIT(DATASETS) |
+                CLI_BIT(SPLIT) | CLI_BIT(SEEDS) | CLI_BIT(NUM_SAMPLES) | CLI_BIT(SHUFFLE) |
+                CLI_BIT(NO_SYMMETRY) | CLI_BIT(SHARD) | CLI_BIT(RESUME) | CLI_BIT(BATCH) |
+                CLI_BIT(PREDICTIONS) | CLI_BIT(EXPORT_DRAWS) | CLI_BIT(TIMESTAMP) |
+                CLI_BIT(CHECKPOINT) | CLI_BIT(CONFIG) | CLI_BIT(FORMAT),
+     .run = verb_eval},
+    {.name = "merge",
+     .arguments = "RUN...",
+     .least_arguments = 1,
+     .most_arguments = CLI_MOST_ARGUMENTS,
+     .summary = "joins the shards of a run; aggregates; compares two runs",
+     .text = "Reads run folders of eval. Proves that every expected sample is there exactly once, "
+             "names what is missing, refuses what does not belong together (other models, splits, "
+             "seeds), and writes results, aggregates and reports to --out (default: the first run "
+             "folder). A folder that holds results of another evaluator only gets its aggregates.\n"
+             "--compare RUN pairs the samples of two runs and tests their differences.",
+     .examples = "  assemlm merge results/model.pt/20260101_000000 --strict\n"
+                 "  assemlm merge node0/run node1/run --out merged\n"
+                 "  assemlm merge run --compare other_run --format md,html\n",
+     .options = COMMON_OPTIONS | CLI_BIT(OUT) | CLI_BIT(EXPECT) | CLI_BIT(STRICT) |
+                CLI_BIT(FORMAT) | CLI_BIT(COMPARE),
+     .run = verb_merge},
     {.name = "inspect plan",
      .arguments = "",
      .summary = "nodes, kernels, offsets, peak and lower bound of the memory plan",
@@ -86,11 +128,25 @@ const cli_verb cli_verbs[] = {
      .examples = "  assemlm inspect image page1.png --base DIR --out page1.safetensors\n",
      .options = COMMON_OPTIONS | MODEL_OPTIONS | OUT_OPTIONS,
      .run = verb_inspect_image},
+    {.name = "inspect data",
+     .arguments = "FILE",
+     .least_arguments = 1,
+     .most_arguments = 1,
+     .summary = "an AssemBench file: counts, sizes, splits, categories, bad samples",
+     .text = "Reads every sample of an HDF5 file of AssemBench and prints what it holds; samples "
+             "that cannot be read are listed with their reasons (exit code 8). With --sample, "
+             "prints one, and --render draws its pages and both clouds in place.",
+     .examples =
+         "  assemlm inspect data assemlm_partnet.hdf5\n"
+         "  assemlm inspect data assemlm_ikea.hdf5 --sample Chair_bekvam_1 --render b.png\n",
+     .options = COMMON_OPTIONS | OUT_OPTIONS | CLI_BIT(SAMPLE) | CLI_BIT(RENDER) | CLI_BIT(JSON),
+     .run = verb_inspect_data},
     {.name = "inspect",
      .arguments = "",
-     .summary = "with --env: every environment knob; else see inspect plan, model, tokens, image",
-     .text = "Looks inside: name a subject (plan, model, tokens, image), or give --env for the "
-             "environment knobs below the level of options.",
+     .summary = "with --env: every environment knob; else inspect plan, model, tokens, image, data",
+     .text =
+         "Looks inside: name a subject (plan, model, tokens, image, data), or give --env for the "
+         "environment knobs below the level of options.",
      .examples = "  assemlm inspect --env\n",
      .options = COMMON_OPTIONS | OUT_OPTIONS | CLI_BIT(ENV),
      .run = verb_inspect},
@@ -104,6 +160,18 @@ const cli_verb cli_verbs[] = {
      .options = COMMON_OPTIONS | CLI_BIT(PRESET) | CLI_BIT(SEED) | CLI_BIT(FROM) | CLI_BIT(TO) |
                 CLI_BIT(CONTAINER) | CLI_BIT(FORCE) | CLI_BIT(THREADS),
      .run = verb_synth_model},
+    {.name = "synth data",
+     .arguments = "",
+     .summary = "an AssemBench file of synthetic assemblies: clouds, manual pages, plans, splits",
+     .text =
+         "Writes an HDF5 file in the layout of AssemBench: parts that fit (pegs, slots, dowels, "
+         "brackets, bolts, gears, joints, furniture), a sample for every step of their "
+         "assembly. The same seed gives the same values on every machine, with any number of "
+         "threads; sample i does not depend on how many there are.",
+     .examples = "  assemlm synth data --samples 10000 --seed 1 --to data/assemlm_synth.hdf5\n",
+     .options = COMMON_OPTIONS | CLI_BIT(SAMPLES) | CLI_BIT(SEED) | CLI_BIT(TO) | CLI_BIT(STYLE) |
+                CLI_BIT(FORCE) | CLI_BIT(THREADS),
+     .run = verb_synth_data},
     {.name = "help",
      .arguments = "[VERB]",
      .most_arguments = 2,

@@ -51,7 +51,7 @@ typedef struct cli_verb {
 #define CLI_BIT(ID) (UINT64_C(1) << CLI_##ID)
 _Static_assert(CLI_OPTION_COUNT <= 64, "a verb's options are bits of one word");
 
-enum { CLI_MOST_ARGUMENTS = 2 };
+enum { CLI_MOST_ARGUMENTS = 256 };
 
 struct cli_args {
     const cli_verb *verb;
@@ -116,7 +116,11 @@ alm_status verb_inspect_plan(cli_args *args);
 alm_status verb_inspect_model(cli_args *args);
 alm_status verb_inspect_tokens(cli_args *args);
 alm_status verb_inspect_image(cli_args *args);
+alm_status verb_inspect_data(cli_args *args);
+alm_status verb_eval(cli_args *args);
+alm_status verb_merge(cli_args *args);
 alm_status verb_synth_model(cli_args *args);
+alm_status verb_synth_data(cli_args *args);
 alm_status verb_help(cli_args *args);
 alm_status verb_version(cli_args *args);
 

@@ -1,4 +1,5 @@
-/* inspect plan|model|tokens|image and --env: what a model folder, a text or a page becomes. */
+/* inspect plan|model|tokens|image|data and --env: what a model folder, a text or a page becomes,
+ * and what a dataset holds. */
 #include "tools/cli.h"
 #include "tools/console.h"
 #include "tools/inputs.h"
@@ -15,7 +16,8 @@ static alm_status need_folder(const cli_args *args)
 alm_status verb_inspect(cli_args *args)
 {
     if (!cli_given(args, CLI_ENV)) {
-        return cli_usage(args, "name what to look at: plan, model, tokens, image, or give --env");
+        return cli_usage(args,
+                         "name what to look at: plan, model, tokens, image, data, or give --env");
     }
     console_output out;
     ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
@@ -80,4 +82,30 @@ alm_status verb_inspect_image(cli_args *args)
     return console_report(alm_inspect_image(args->value[CLI_MODEL], args->value[CLI_BASE],
                                             args->argument[0], args->value[CLI_OUT],
                                             cli_given(args, CLI_FORCE)));
+}
+
+static void on_data_progress(void *context, int64_t done, int64_t total, int64_t failed)
+{
+    (void)context;
+    console_progress(done, total, failed, "samples");
+}
+
+alm_status verb_inspect_data(cli_args *args)
+{
+    if (cli_given(args, CLI_RENDER) && !args->from_environment[CLI_RENDER] &&
+        !cli_given(args, CLI_SAMPLE)) {
+        return cli_usage(args, "--render draws one sample: name it with --sample");
+    }
+    const alm_data_options options = {.sample = args->value[CLI_SAMPLE],
+                                      .render = args->value[CLI_RENDER],
+                                      .force = cli_given(args, CLI_FORCE),
+                                      .json = cli_given(args, CLI_JSON),
+                                      .progress = on_data_progress};
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    console_progress_begin("reading");
+    const alm_status status =
+        alm_inspect_data(args->argument[0], &options, console_output_write, &out);
+    console_progress_end();
+    return console_output_close(&out, status == ALM_OK || status == ALM_STATUS_PARTIAL, status);
 }

@@ -176,7 +176,13 @@ void alm_parallel_for(alm_pool *pool, int64_t count, alm_task_fn *task, void *co
     atomic_store(&pool->running, pool->threads - 1);
     announce(pool);
     take_tasks(pool, 0);
-    while (atomic_load(&pool->running) > 0) {
-        pause_briefly();
+    /* Who has not finished by then may wait for the core that this loop keeps busy. */
+    for (int i = 0; atomic_load(&pool->running) > 0; i++) {
+        if (i < SPINS) {
+            pause_briefly();
+        } else {
+            sched_yield();
+            i = SPINS;
+        }
     }
 }

@@ -24,6 +24,9 @@ typedef enum alm_metric {
 static const char *const alm_metric_names[ALM_METRICS] = {
     "GD", "RMSE(T)", "CD", "CD(R)", "PA(0.01)", "PA(0.008)", "PA(0.005)"};
 
+/* What the reference says of a row whose pose is none. */
+#define ALM_INVALID_POSE "Model returned an invalid pose."
+
 typedef struct alm_eval_row {
     int64_t idx;                  /* in the split after skipping; runs on through a mixture */
     const char *asset, *category; /* UTF-8; asset: the object's key */
@@ -34,7 +37,7 @@ typedef struct alm_eval_row {
     float pred_t[3], pred_r[9];   /* when valid */
     float metric[ALM_METRICS];    /* when valid */
     /* Beyond the reference, when valid: the rotation error over the part's own symmetries, in
-     * degrees, and their number (1: none; 0: a continuous one). */
+     * degrees, and their number (1: none; 0: a continuous one; -1: not known, the error is NaN). */
     float symmetric_gd;
     int symmetries;
 } alm_eval_row;
