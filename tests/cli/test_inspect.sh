@@ -90,6 +90,19 @@ runs 0 "the model that was made" inspect model "$work/tiny"
 runs 7 "the folder exists" synth model --preset tiny --seed 1 --to "$work/tiny"
 runs 0 "the same as safetensors" synth model --seed 1 --to "$work/tiny2" --container safetensors
 runs 2 "another preset" synth model --preset huge --to "$work/x"
+# Builds without HDF5 say so.
+"$program" synth data --samples 3 --to "$work/a.hdf5" --quiet >"$out" 2>"$err"
+if grep -q "this build has no HDF5" "$err"; then
+    check "no file without HDF5" [ ! -e "$work/a.hdf5" ]
+else
+    runs 7 "the data file exists" synth data --samples 3 --to "$work/a.hdf5"
+    says "exists; --force replaces it"
+    runs 0 "on one thread" synth data --samples 3 --to "$work/b.hdf5" --threads 1 --force
+    silent "$out"
+    check "the same data" cmp "$work/a.hdf5" "$work/b.hdf5"
+    runs 7 "no such folder" synth data --samples 3 --to "$work/none/a.hdf5"
+    check "one line" [ "$(wc -l <"$err")" -eq 1 ]
+fi
 
 # ---- bench
 runs 0 "bench" bench --repeats 2 --warmup 1 --nodes

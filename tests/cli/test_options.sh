@@ -22,7 +22,7 @@ shows "assemlm 0."
 runs 2 "help of an unknown verb" help frobnicate
 
 # ---- The help of a verb names each option that the verb takes, and each option that it names is taken.
-verbs="predict|bench|inspect plan|inspect model|inspect tokens|inspect image|inspect|synth model|help|version"
+verbs="predict|bench|eval|merge|inspect plan|inspect model|inspect tokens|inspect image|inspect data|inspect|synth model|synth data|help|version"
 every=$(sed -n 's/^CLI_OPTION([A-Z_]*, "\([a-z-]*\)".*/\1/p' "$source/tools/options.def")
 check "options.def is read" [ "$(echo "$every" | wc -l)" -ge 30 ]
 used=
@@ -50,6 +50,7 @@ for verb in $verbs; do
                 'S '*) set -- "--$option" 1 "--$option" 1 ;;
                 'auto|'*) set -- "--$option" auto "--$option" auto ;;
                 'm|cm'*) set -- "--$option" m "--$option" m ;;
+                'freestyle|'*) set -- "--$option" both "--$option" both ;;
                 'tiny|'*) set -- "--$option" tiny "--$option" tiny ;;
                 'pt|'*) set -- "--$option" pt "--$option" pt ;;
                 'bash '*) set -- "--$option" bash "--$option" bash ;;
@@ -131,6 +132,8 @@ runs 2 "tokens without a file" inspect tokens --base x
 says "FILE|-"
 runs 2 "image without --out" inspect image x --base y
 runs 2 "synth without --to" synth model
+runs 2 "synth data without --to" synth data
+runs 2 "no samples" synth data --samples 0 --to "$work/x.hdf5"
 runs 2 "inspect alone" inspect
 
 # ---- Conflicts

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* dladdr */
 #include "tests/faults/malloc_probe.h"
 
+#include <pthread.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -192,4 +193,17 @@ void probe_paths(uint64_t *hash, int64_t capacity)
 void probe_spare(const char *library)
 {
     spared = library;
+}
+
+static void disarm(void)
+{
+    (void)probe_end();
+}
+
+void probe_spare_children(void)
+{
+    static bool done;
+    if (!done) {
+        done = pthread_atfork(NULL, NULL, disarm) == 0;
+    }
 }

@@ -36,4 +36,7 @@ void probe_paths(uint64_t *hash, int64_t capacity);
  * NULL: none. */
 void probe_spare(const char *library);
 
+/* In processes that are forked from now on nothing fails. */
+void probe_spare_children(void);
+
 #endif
