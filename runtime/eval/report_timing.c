@@ -36,7 +36,7 @@ double alm_tally_quantile(const alm_tally *t, double q)
         if ((double)before >= place) {
             /* k = octave·64 + (value >> octave), where the second part is 64 ... 127 but for
              * octave 0. */
-            const int octave = k < 2 * ALM_TALLY_PARTS ? 0 : k / ALM_TALLY_PARTS - 1;
+            const int octave = k < ALM_TALLY_PARTS ? 0 : k / ALM_TALLY_PARTS - 1;
             const double low = ldexp(k - octave * ALM_TALLY_PARTS, octave);
             const double middle = low + (ldexp(1, octave) - 1) / 2;
             return fmin(fmax(middle, t->least), t->most);

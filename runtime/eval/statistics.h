@@ -23,7 +23,7 @@
 enum {
     ALM_SUMS = 16,         /* columns of a table */
     ALM_RESAMPLES = 10000, /* when nothing else is asked for */
-    ALM_RESAMPLES_MOST = 1000000
+    ALM_RESAMPLES_MOST = 200000
 };
 
 /* Of all intervals: 95 % */
@@ -69,8 +69,8 @@ typedef struct alm_bootstrap_options {
     alm_pool *pool; /* NULL: this thread alone; the results are the same */
 } alm_bootstrap_options;
 
-/* Resamples that are drawn of this many clusters: as asked, but no more than 2·10^8 draws in all
- * and no fewer than 1,000 resamples. */
+/* Resamples that are drawn of this many clusters: as asked, but no more than 2e8 draws in all and
+ * no fewer than 1,000 resamples. */
 int alm_resamples_of(const alm_bootstrap_options *options, int64_t clusters);
 
 /* Estimates and BCa intervals of `ratio_count` ratios in each of `count` strata, then pooled:

@@ -161,7 +161,7 @@ ALM_TEST(report, rows_without_a_pose_are_counted_and_left_out)
         alm_test_run_row(&run, set, 0, "a", "x", 10, 1, 0.001f);
         alm_eval_row *turned = alm_test_run_row(&run, set, 1, "b", "x", 170, 1, 0.001f);
         turned->symmetric_gd = 4;
-        turned->symmetries = seed ? 0 : 2;
+        turned->symmetries = seed ? 0 : 4;
         alm_test_row_invalid(alm_test_run_row(&run, set, 2, "c", "y", 0, 0, 0), "no pose", true);
         alm_test_row_invalid(alm_test_run_row(&run, set, 3, "d", "y", 0, 0, 0), "gone", false);
     }
@@ -203,6 +203,10 @@ ALM_TEST(report, rows_without_a_pose_are_counted_and_left_out)
     ALM_CHECK_TEXT(text, "| test | d | no pose | 2 |");
     ALM_CHECK_TEXT(text, "| test | d | gone | 2 |");
     ALM_CHECK_TEXT(text, "| test | d | A metric is not finite. | 1 |");
+    free(text);
+    text = alm_test_text(folder, "samples.csv");
+    ALM_CHECK_TEXT(text, "d,test,0,2,c,y,false,no pose,,,,,,,,,\r\n");
+    ALM_CHECK_TEXT(text, "d,test,1,1,b,x,true,,170,1,0.001,0,1,1,1,4,0\r\n");
     free(text);
     json_decref(report);
     alm_test_run_free(&run);
@@ -641,6 +645,8 @@ ALM_TEST(report, tallies_know_their_quantiles)
     ALM_CHECK_NEAR(alm_tally_quantile(&t, 0.95), 95000, 95000 * 0.008);
     ALM_CHECK_NEAR(alm_tally_quantile(&t, 1), 100000, 100000 * 0.008);
     ALM_CHECK_NEAR(alm_tally_quantile(&t, 0.00001), 1, 0);
+    ALM_CHECK_NEAR(alm_tally_quantile(&t, 0.001), 100, 0);
+    ALM_CHECK_NEAR(alm_tally_quantile(&t, 0.0013), 130, 0.5); /* 130 and 131 share a bucket */
     alm_tally_add(&huge, UINT64_MAX);
     ALM_CHECK(alm_tally_quantile(&huge, 0.5) >= 1.8e19);
     const alm_report_stage stages[1] = {{.name = "network", .unit = "us", .tally = &t}};
