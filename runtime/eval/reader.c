@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "runtime/clock.h"
 
 /* One batch is worked on while the next is read. Requests ahead of what was received keep the
  * file's process busy. */
@@ -82,9 +83,11 @@ static alm_status read_objects(alm_eval_reader *r, alm_eval_batch *b)
                 o, alm_dataset_request(r->data->file[o->item->file].open, o->key, r->parts)));
         }
         alm_eval_object *o = &b->object[got];
+        const double begin = alm_now_ms();
         if (o->status == ALM_OK) {
             ALM_TRY(settle(o, alm_dataset_receive(r->data->file[o->item->file].open, &o->asset)));
         }
+        o->ms = alm_now_ms() - begin;
     }
     return ALM_OK;
 }

@@ -11,6 +11,7 @@ typedef struct alm_eval_object {
     const alm_eval_item *item; /* the first of its samples */
     const char *key;
     alm_asset asset;
+    double ms; /* waited for; less than reading took, as the file's process reads ahead */
     alm_status status;
     char error[ALM_EVAL_TEXT];
 } alm_eval_object;

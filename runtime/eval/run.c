@@ -40,6 +40,7 @@ typedef struct run {
     int64_t finished, failed; /* samples of this shard */
     int64_t evaluated;        /* just now, in so many seconds */
     double seconds;
+    alm_eval_times *times;
 } run;
 
 static void say(const run *r, const char *text)
@@ -329,7 +330,7 @@ static alm_status do_samples(run *r)
                      : r->session          ? BATCH_DEVICE * r->session->engine->n_targets
                                            : BATCH;
     alm_status status = alm_eval_worker_create(&r->setup.plan, r->session, r->predictions, size,
-                                               r->options->threads, &worker);
+                                               r->options->threads, r->times, &worker);
     if (status == ALM_OK) {
         status = alm_eval_reader_create(&r->setup.plan, &r->setup.data, &r->items, r->done, size,
                                         alm_eval_worker_parts(worker), &reader);
@@ -351,9 +352,10 @@ static alm_status finish(run *r)
     const alm_eval_finish_options options = {.formats = r->options->formats,
                                              .data = &r->setup.data};
     alm_status status = alm_eval_finish(&rows, folder, folder, &options);
+    alm_eval_data_close(&r->setup.data); /* ends the readers: what they took is known then */
     if (status == ALM_OK) {
         const char *device = r->session ? alm_engine_device_name(r->session->engine) : "cpu";
-        status = alm_eval_timing(&rows, folder, device, r->seconds, r->evaluated);
+        status = alm_eval_timing(&rows, folder, device, r->seconds, r->evaluated, r->times);
     }
     alm_eval_rows_close(&rows);
     return status;
@@ -363,6 +365,7 @@ static alm_status evaluate(run *r)
 {
     unsigned formats;
     ALM_TRY(alm_eval_formats(r->options->formats, &formats)); /* refused before the work */
+    ALM_TRY(alm_calloc(1, sizeof *r->times, "times", &r->times));
     ALM_TRY(alm_eval_shard(r->options->shard, &r->shard, &r->shards));
     if (r->shards > 1 && !r->options->timestamp) {
         return alm_fail(ALM_STATUS_USAGE, "shards of a run need the same --timestamp");
@@ -410,5 +413,6 @@ alm_status alm_eval(alm_session *session, const alm_eval_options *options)
     alm_free(r.config);
     alm_free(r.folder);
     alm_free(r.done);
+    alm_free(r.times);
     return status;
 }

@@ -116,8 +116,10 @@ static alm_status tally_rows(const alm_eval_rows *rows, alm_tally *tally)
 }
 
 alm_status alm_eval_timing(const alm_eval_rows *rows, const char *run, const char *device,
-                           double wall_s, int64_t evaluated)
+                           double wall_s, int64_t evaluated, const alm_eval_times *times)
 {
+    static const char *const names[ALM_EVAL_STEPS] = {"read", "symmetry", "draw", "score",
+                                                      "resident"};
     alm_tally *tally;
     char *path = NULL;
     struct rusage own = {0}, child = {0};
@@ -129,14 +131,24 @@ alm_status alm_eval_timing(const alm_eval_rows *rows, const char *run, const cha
         status = alm_path_format(&path, "%s/timing.json", run);
     }
     if (status == ALM_OK) {
-        const alm_report_stage stage = {.name = "pose", .unit = "us", .tally = tally};
+        alm_report_stage stage[ALM_EVAL_STEPS + 1] = {
+            {.name = "pose", .unit = "us", .tally = tally}};
+        int stages = tally->count > 0;
+        for (int i = 0; i < ALM_EVAL_STEPS; i++) {
+            if (times->step[i].count > 0) {
+                stage[stages++] =
+                    (alm_report_stage){.name = names[i],
+                                       .unit = i == ALM_EVAL_RESIDENT ? "bytes" : "us",
+                                       .tally = &times->step[i]};
+            }
+        }
         const alm_report_timing timing = {.device = device,
                                           .wall_s = wall_s,
                                           .samples = evaluated,
                                           .peak_rss_bytes = (uint64_t)own.ru_maxrss * 1024,
                                           .peak_child_bytes = (uint64_t)child.ru_maxrss * 1024,
-                                          .stages = &stage,
-                                          .stage_count = tally->count > 0};
+                                          .stages = stage,
+                                          .stage_count = stages};
         status = alm_report_timing_write(path, &timing);
     }
     alm_free(path);

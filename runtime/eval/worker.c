@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernels/core/memory.h"
 #include "kernels/core/parallel.h"
@@ -21,11 +22,13 @@ typedef struct job {
     alm_status status; /* what came of it so far */
     char error[ALM_EVAL_TEXT];
     float ms;
+    double draw_ms, score_ms;
 } job;
 
 typedef struct shape {
     alm_symmetry symmetry;
     alm_status status;
+    double ms;
 } shape;
 
 struct alm_eval_worker {
@@ -38,6 +41,7 @@ struct alm_eval_worker {
     job *jobs;                /* [size] */
     shape *shapes;            /* [size], of the batch's objects */
     alm_journal_entry *entry; /* [size] */
+    alm_eval_times *times;
     const alm_eval_batch *batch;
 };
 
@@ -60,9 +64,11 @@ static void draw_task(void *context, int64_t index, int thread)
     }
     const alm_asset *a = &j->object->asset;
     const uint32_t seed = w->plan->seed[w->plan->set[j->item->set].seed];
+    const double begin = alm_now_ms();
     const alm_status status =
         alm_draw_sample(alm_draw_seed(seed, j->item->idx), a->moving, a->moving_points, a->fixed,
                         a->fixed_points, &j->draw);
+    j->draw_ms = alm_now_ms() - begin;
     if (status != ALM_OK) {
         fail_job(j, status);
     }
@@ -73,11 +79,13 @@ static void shape_task(void *context, int64_t index, int thread)
     const alm_eval_worker *w = context;
     const alm_eval_object *o = &w->batch->object[index];
     shape *s = &w->shapes[index];
+    const double begin = alm_now_ms();
     (void)thread;
     s->status = !w->plan->symmetry ? ALM_STATUS_SAMPLE
                 : o->status != ALM_OK
                     ? o->status
                     : alm_symmetry_find(o->asset.moving, o->asset.moving_points, 0, &s->symmetry);
+    s->ms = alm_now_ms() - begin;
 }
 
 /* ---- Poses ---- */
@@ -154,7 +162,9 @@ static void score_task(void *context, int64_t index, int thread)
     (void)thread;
     *e = (alm_journal_entry){.set = (int)j->item->set, .at = j->item->at, .ms = j->ms};
     if (j->object->status == ALM_OK) {
+        const double begin = alm_now_ms();
         alm_score(&j->draw, j->pose, &e->row);
+        j->score_ms = alm_now_ms() - begin;
         e->row.has_truth = true;
         memcpy(e->pose, j->pose, sizeof e->pose);
     }
@@ -188,10 +198,41 @@ static void begin_jobs(alm_eval_worker *w)
         j->symmetry = NULL;
         j->status = j->object->status;
         j->ms = 0;
+        j->draw_ms = j->score_ms = 0;
         memset(j->pose, 0, sizeof j->pose);
         if (j->status != ALM_OK) {
             snprintf(j->error, sizeof j->error, "%s", j->object->error);
         }
+    }
+}
+
+static void count(alm_eval_worker *w, alm_eval_step step, double ms)
+{
+    if (ms > 0) {
+        alm_tally_add(&w->times->step[step], (uint64_t)(ms * 1000));
+    }
+}
+
+static void count_times(alm_eval_worker *w)
+{
+    long pages = 0;
+    FILE *memory = fopen("/proc/self/statm", "r");
+    for (int i = 0; i < w->batch->objects; i++) {
+        count(w, ALM_EVAL_READ, w->batch->object[i].ms);
+        if (w->shapes[i].status == ALM_OK) {
+            count(w, ALM_EVAL_SYMMETRY, w->shapes[i].ms);
+        }
+    }
+    for (int i = 0; i < w->batch->count; i++) {
+        count(w, ALM_EVAL_DRAW, w->jobs[i].draw_ms);
+        count(w, ALM_EVAL_SCORE, w->jobs[i].score_ms);
+    }
+    if (memory && fscanf(memory, "%*s %ld", &pages) == 1 && pages > 0) {
+        alm_tally_add(&w->times->step[ALM_EVAL_RESIDENT],
+                      (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE));
+    }
+    if (memory) {
+        fclose(memory);
     }
 }
 
@@ -212,6 +253,7 @@ alm_status alm_eval_worker_run(alm_eval_worker *w, const alm_eval_batch *batch,
         j->symmetry = s->status == ALM_OK ? &s->symmetry : NULL;
     }
     alm_parallel_for(w->pool, batch->count, score_task, w);
+    count_times(w);
     *entry = w->entry;
     return ALM_OK;
 }
@@ -233,7 +275,7 @@ static alm_status create(alm_eval_worker *w, int threads)
 
 alm_status alm_eval_worker_create(const alm_eval_plan *plan, alm_session *session,
                                   const alm_predictions *predictions, int size, int threads,
-                                  alm_eval_worker **out)
+                                  alm_eval_times *times, alm_eval_worker **out)
 {
     alm_eval_worker *w;
     ALM_TRY(alm_calloc(1, sizeof *w, "a worker", &w));
@@ -241,6 +283,7 @@ alm_status alm_eval_worker_create(const alm_eval_plan *plan, alm_session *sessio
     w->session = session;
     w->predictions = predictions;
     w->size = size;
+    w->times = times;
     const alm_status status = create(w, threads);
     if (status != ALM_OK) {
         alm_eval_worker_destroy(w);

@@ -8,13 +8,30 @@
 #include "runtime/eval/journal.h"
 #include "runtime/eval/predictions.h"
 #include "runtime/eval/reader.h"
+#include "runtime/eval/report.h"
 
 typedef struct alm_eval_worker alm_eval_worker;
 
-/* session or predictions: one of them, which must stay. threads: 0: every core. */
+/* What the steps of a sample took, in microseconds, and the memory of this process after each
+ * batch, in bytes. */
+typedef enum alm_eval_step {
+    ALM_EVAL_READ,
+    ALM_EVAL_SYMMETRY, /* of an object */
+    ALM_EVAL_DRAW,
+    ALM_EVAL_SCORE,
+    ALM_EVAL_RESIDENT,
+    ALM_EVAL_STEPS
+} alm_eval_step;
+
+typedef struct alm_eval_times {
+    alm_tally step[ALM_EVAL_STEPS];
+} alm_eval_times;
+
+/* session or predictions: one of them, which must stay. threads: 0: every core. times:
+ * counts what comes; must stay. */
 alm_status alm_eval_worker_create(const alm_eval_plan *plan, alm_session *session,
                                   const alm_predictions *predictions, int size, int threads,
-                                  alm_eval_worker **out);
+                                  alm_eval_times *times, alm_eval_worker **out);
 void alm_eval_worker_destroy(alm_eval_worker *worker); /* NULL is accepted */
 
 /* What a worker needs of each object: ALM_ASSET_*. */
