@@ -104,13 +104,13 @@ alm_status console_report(alm_status status)
 /* ---- Progress */
 
 static struct {
-    bool is_running, stop, is_terminal;
+    bool is_running, has_begun, stop, is_terminal;
     pthread_t thread;
-    pthread_cond_t wake;
+    pthread_cond_t wake, begun;
     struct timespec start;
     const char *what, *unit;
     int64_t done, total, failed;
-} progress = {.wake = PTHREAD_COND_INITIALIZER};
+} progress = {.wake = PTHREAD_COND_INITIALIZER, .begun = PTHREAD_COND_INITIALIZER};
 
 static double seconds_since(const struct timespec *start)
 {
@@ -160,6 +160,8 @@ static void *progress_main(void *unused)
     /* A terminal sees the first line after a second and then four a second; a log one every 5 s. */
     double next = progress.is_terminal ? 1.0 : 5.0;
     pthread_mutex_lock(&console_lock);
+    progress.has_begun = true;
+    pthread_cond_signal(&progress.begun);
     while (!progress.stop) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
@@ -191,7 +193,15 @@ void console_progress_begin(const char *what)
     progress.stop = false;
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     /* Without a thread there is no progress to see, and that is all. */
+    progress.has_begun = false;
     progress.is_running = pthread_create(&progress.thread, NULL, progress_main, NULL) == 0;
+    /* Data files are read in processes of their own. A fork while a thread starts leaves the lock
+     * of AddressSanitizer's allocator locked in the child (glibc's own allocator takes care). */
+    pthread_mutex_lock(&console_lock);
+    while (progress.is_running && !progress.has_begun) {
+        pthread_cond_wait(&progress.begun, &console_lock);
+    }
+    pthread_mutex_unlock(&console_lock);
 }
 
 void console_progress(int64_t done, int64_t total, int64_t failed, const char *unit)
