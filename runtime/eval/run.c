@@ -21,7 +21,7 @@
 /* Samples of a batch: of given poses, and for each device that computes them (a kill costs a
  * batch).
  */
-enum { BATCH = 64, BATCH_DEVICE = 4, CONFIG_BYTES = 16 << 20, NAMED = 20 };
+enum { BATCH = 64, BATCH_DEVICE = 4, CONFIG_BYTES = 16 << 20, PART_BYTES = 4 << 20, NAMED = 20 };
 
 /* Milliseconds between two calls that ask the disk. */
 static const double sync_ms = 1000;
@@ -97,7 +97,11 @@ static alm_status describe_predictions(const run *r, alm_buffer *b)
     alm_file_map map;
     unsigned long sum = 0;
     if (alm_is_file(path) && alm_file_map_open(path, &map) == ALM_OK) {
-        sum = crc32_z(0, map.data, map.bytes);
+        for (size_t at = 0, n; at < map.bytes; at += n) {
+            n = map.bytes - at < PART_BYTES ? map.bytes - at : PART_BYTES;
+            sum = crc32_z(sum, map.data + at, n);
+            alm_file_map_forget(&map, at + n);
+        }
         alm_file_map_close(&map);
     }
     alm_buffer_format(b, "predictions %08lx", sum);
