@@ -49,7 +49,10 @@ static alm_status keep_row(void *context, const alm_results_row *in)
     kept *k = context;
     ALM_TRY(alm_reserve(k->count + 1, sizeof *k->row, "rows", &k->row, &k->capacity));
     kept_row *out = &k->row[k->count++];
-    *out = (kept_row){.row = {.idx = in->idx, .valid = in->valid, .symmetries = -1}};
+    *out = (kept_row){.row = {.idx = in->idx,
+                              .valid = in->valid,
+                              .has_truth = in->has_truth, /* without: it could not be read */
+                              .symmetries = -1}};
     for (int m = 0; m < ALM_METRICS && in->valid; m++) {
         out->row.metric[m] = (float)in->metric[m];
     }
@@ -76,7 +79,7 @@ static alm_status open_file(side *s, size_t number)
 {
     const alm_found_file *f = &s->found.file[number];
     kept *k = &s->kept[number];
-    const alm_results_visit visit = {.row = keep_row, .context = k};
+    const alm_results_visit visit = {.row = keep_row, .context = k, .poses = true};
     const alm_results_expect expect = {.dataset = f->dataset, .split = f->split, .seed = f->seed};
     alm_results results;
     ALM_TRY(alm_results_open(f->path, &visit, &results));

@@ -5,7 +5,7 @@
 
 #include "kernels/core/status.h"
 
-/* Writes comparison.* to the folder `out`. formats: assemlm.h. Errors: ALM_STATUS_USAGE,
+/* Writes compare.* to the folder `out`. formats: assemlm.h. Errors: ALM_STATUS_USAGE,
  * ALM_STATUS_OUTPUT, ALM_STATUS_MEMORY. */
 alm_status alm_compare_runs(const char *run_a, const char *run_b, const char *out,
                             const char *formats);

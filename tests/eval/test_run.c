@@ -366,6 +366,34 @@ ALM_TEST(eval_merge, refuses_mixtures)
     ALM_CHECK_TEXT(alm_error_message(), "more than once");
 }
 
+/* The rows of our run and those of the reference are of the same samples, each with its pose. */
+ALM_TEST(eval_merge, compares_with_results_of_others)
+{
+    const char *out = eval_folder();
+    alm_eval_options options = eval_golden_options(out);
+    ALM_REQUIRE_OK(alm_eval(NULL, &options));
+    const char *run = eval_run_path(out, NULL), *compared = eval_folder();
+    const alm_merge_options merge = {
+        .runs = &run,
+        .count = 1,
+        .out = compared,
+        .formats = "json",
+        .compare = alm_test_golden("assembench/eval_results/stub.pt/20260101_000000")};
+    ALM_REQUIRE_OK(alm_merge(&merge));
+    json_t *root = json_load_file(alm_test_path(compared, "compare.json"), 0, NULL);
+    int64_t pairs = 0, errors = 0;
+    const char *split;
+    json_t *sums;
+    json_object_foreach(json_object_get(root, "overall_by_split"), split, sums)
+    {
+        pairs += json_integer_value(json_object_get(sums, "pairs"));
+        errors += json_integer_value(json_object_get(sums, "left_out_for_an_error"));
+    }
+    ALM_CHECK_INT(pairs, 117);
+    ALM_CHECK_INT(errors, 0);
+    json_decref(root);
+}
+
 ALM_TEST(eval_merge, aggregates_results_of_others)
 {
     const char *run = alm_test_golden("assembench/eval_results/stub.pt/20260101_000000");
