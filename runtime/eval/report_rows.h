@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "runtime/eval/row.h"
+#include "kernels/core/mix.h"
 #include "runtime/eval/statistics.h"
 
 /* Beyond the metrics of row.h a row's numbers hold one more. */

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/core/mix.h"
 #include "runtime/clock.h"
 #include "runtime/eval/finish.h"
 #include "runtime/eval/run_folder.h"
@@ -55,24 +56,18 @@ static void say(const run *r, const char *text)
 /* Of all weights, read in words; not a cryptographic sum. */
 static alm_status weights_sum(const alm_state *state, uint64_t *out)
 {
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    uint64_t sum = 0;
     for (int i = 0; i < alm_state_count(state); i++) {
         const alm_state_tensor *t = alm_state_at(state, i);
         const unsigned char *data = t->data;
         size_t bytes;
         ALM_TRY(alm_desc_bytes(&t->desc, t->name, &bytes));
-        for (const char *c = t->name; *c; c++) {
-            sum = (sum ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-        }
-        size_t at = 0;
-        for (; at + 8 <= bytes; at += 8) {
-            uint64_t word;
-            memcpy(&word, data + at, sizeof word);
-            sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        sum ^= alm_text_hash(t->name);
+        for (size_t at = 0; at < bytes; at += 8) {
+            uint64_t word = 0;
+            memcpy(&word, data + at, bytes - at < 8 ? bytes - at : 8);
+            sum = (sum ^ word) * ALM_MIX_STEP;
             sum ^= sum >> 32;
-        }
-        for (; at < bytes; at++) {
-            sum = (sum ^ data[at]) * UINT64_C(0x100000001b3);
         }
     }
     *out = sum;

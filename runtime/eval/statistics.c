@@ -14,9 +14,9 @@ static const double most_draws = 2e8, normal_point = 1.959963984540054;
 
 uint64_t almi_random_start(uint64_t seed, uint64_t key, uint64_t number)
 {
-    uint64_t state = seed ^ almi_random_next(&key);
-    state = almi_random_next(&state) + number;
-    return almi_random_next(&state);
+    uint64_t state = seed ^ alm_mix_next(&key);
+    state = alm_mix_next(&state) + number;
+    return alm_mix_next(&state);
 }
 
 const char *alm_interval_name(alm_interval_kind kind)

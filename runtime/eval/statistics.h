@@ -134,7 +134,4 @@ float alm_quantile(const float *sorted, int64_t count, double q);
 /* Sorts ascending; NaN is not allowed. */
 void alm_sort_floats(float *values, int64_t count);
 
-/* FNV-1a of a text; NULL is "". */
-uint64_t alm_text_hash(const char *text);
-
 #endif

@@ -31,15 +31,6 @@ float alm_quantile(const float *sorted, int64_t count, double q)
     return sorted[i];
 }
 
-uint64_t alm_text_hash(const char *text)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (const char *c = text ? text : ""; *c; c++) {
-        hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
-    }
-    return hash;
-}
-
 /* ---- Seeds */
 
 double alm_student(int freedom)
@@ -118,7 +109,7 @@ static void flip_task(void *context, int64_t b, int thread)
     uint64_t state = almi_random_start(s->seed, s->key, (uint64_t)b);
     double total = 0;
     for (int64_t i = 0; i < s->count; i += WORD) {
-        const uint64_t bits = almi_random_next(&state);
+        const uint64_t bits = alm_mix_next(&state);
         const int64_t end = s->count - i < WORD ? s->count - i : WORD;
         for (int64_t k = 0; k < end; k++) {
             total += s->d[i + k] * (double)(1 - 2 * (int)(bits >> k & 1));

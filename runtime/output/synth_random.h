@@ -9,28 +9,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels/core/mix.h"
+
 typedef struct alm_random {
     uint64_t state;
 } alm_random;
 
-static inline uint64_t alm_random_mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 static inline uint64_t alm_random_next(alm_random *r)
 {
-    r->state += UINT64_C(0x9E3779B97F4A7C15);
-    return alm_random_mix(r->state);
+    return alm_mix_next(&r->state);
 }
 
 /* A stream of its own for each (seed, index, purpose): none depends on how far another was read. */
 static inline alm_random alm_random_of(uint64_t seed, uint64_t index, uint64_t purpose)
 {
-    alm_random r = {alm_random_mix(seed + UINT64_C(0x9E3779B97F4A7C15))};
-    r.state = alm_random_mix(r.state ^ (index * UINT64_C(0xD1342543DE82EF95) + purpose));
+    alm_random r = {alm_mix(seed + ALM_MIX_STEP)};
+    r.state = alm_mix(r.state ^ (index * UINT64_C(0xD1342543DE82EF95) + purpose));
     return r;
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const uint64_t golden = 0x9E3779B97F4A7C15;
+#include "kernels/core/mix.h"
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -19,11 +19,7 @@ static bool is_bias(const char *name)
 
 alm_weight_rule alm_weight_rule_of(const char *name, const alm_desc *desc, uint64_t seed)
 {
-    uint64_t hash = 0xCBF29CE484222325;
-    for (const char *s = name; *s; s++) {
-        hash = (hash ^ (uint8_t)*s) * 0x100000001B3;
-    }
-    alm_weight_rule rule = {.state = hash ^ seed * golden};
+    alm_weight_rule rule = {.state = alm_text_hash(name) ^ seed * ALM_MIX_STEP};
     if (ends_with(name, "deepstack_gates")) {
         rule.a = 0.25f;
         rule.c = 0.5f;
@@ -44,14 +40,9 @@ alm_weight_rule alm_weight_rule_of(const char *name, const alm_desc *desc, uint6
 
 void alm_weight_fill(const alm_weight_rule *rule, int64_t begin, int64_t count, alm_bf16 *out)
 {
-    uint64_t state = rule->state + (uint64_t)begin * golden;
+    uint64_t state = rule->state + (uint64_t)begin * ALM_MIX_STEP;
     for (int64_t i = 0; i < count; i++) {
-        state += golden;
-        uint64_t z = state;
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-        z = (z ^ z >> 27) * 0x94D049BB133111EB;
-        z ^= z >> 31;
-        const float x = (float)((int32_t)(z >> 40) - (1 << 23)) * 0x1p-23f;
+        const float x = (float)((int32_t)(alm_mix_next(&state) >> 40) - (1 << 23)) * 0x1p-23f;
         /* Rounded after the product and after the sum: the build forbids contraction. */
         const float scaled = x * rule->a;
         out[i] = alm_bf16_from_f32(scaled + rule->c);
