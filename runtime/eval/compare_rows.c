@@ -7,14 +7,7 @@
 #include "runtime/eval/compare_parts.h"
 
 const almi_measure_info almi_pair_measures[ALMI_PAIR_MEASURES] = {
-    {"GD", "GD (deg)", ALMI_DEGREES, -1},
-    {"RMSE(T)", "RMSE(T)", ALMI_LENGTH, -1},
-    {"CD", "CD", ALMI_SQUARE, -1},
-    {"CD(R)", "CD(R)", ALMI_SQUARE, -1},
-    {"PA(0.01)", "PA(0.01) %", ALMI_PERCENT, 1},
-    {"PA(0.008)", "PA(0.008) %", ALMI_PERCENT, 1},
-    {"PA(0.005)", "PA(0.005) %", ALMI_PERCENT, 1},
-    {"symmetric GD", "symmetric GD (deg)", ALMI_DEGREES, -1},
+    ALMI_METRIC_INFO,
     {"PA(0.01) of all rows", "PA(0.01) of all rows %", ALMI_PERCENT, 1},
     {"PA(0.008) of all rows", "PA(0.008) of all rows %", ALMI_PERCENT, 1},
     {"PA(0.005) of all rows", "PA(0.005) of all rows %", ALMI_PERCENT, 1},

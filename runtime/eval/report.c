@@ -1,14 +1,14 @@
 /* The report: reads the groups, computes, writes the documents (report.h). */
 #include "runtime/eval/report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "kernels/core/memory.h"
 #include "runtime/eval/report_parts.h"
+#include "runtime/eval/run_folder.h"
+#include "runtime/input/text_file.h"
 #include "runtime/output/file_write.h"
 
 static const char pictures_folder[] = "report_pictures";
@@ -39,22 +39,10 @@ static alm_status visit_row(void *context, const alm_eval_set *set, int64_t row,
     return c->text.count > CSV_BUFFER ? flush(c) : c->text.status;
 }
 
-/* "<folder>/<name>", owned by the caller. */
-static alm_status path_of(const char *folder, const char *name, char **out)
-{
-    size_t bytes = 0;
-    char *path;
-    ALM_TRY(alm_add_size(strlen(folder), strlen(name) + 2, "a path", &bytes));
-    ALM_TRY(alm_alloc(bytes, 1, "a path", &path));
-    snprintf(path, bytes, "%s/%s", folder, name);
-    *out = path;
-    return ALM_OK;
-}
-
 static alm_status begin_csv(const char *folder, csv *c)
 {
     char *path = NULL;
-    ALM_TRY(path_of(folder, "samples.csv", &path));
+    ALM_TRY(alm_path_join(folder, "samples.csv", &path));
     const alm_status status = alm_file_write_begin(path, &c->file);
     alm_free(path);
     almi_csv_head(&c->text);
@@ -243,7 +231,7 @@ alm_status almi_write_named(const char *folder, const char *name, const alm_buff
 {
     char *path = NULL;
     ALM_TRY(text->status);
-    ALM_TRY(path_of(folder, name, &path));
+    ALM_TRY(alm_path_join(folder, name, &path));
     const alm_status status = alm_file_write_all(path, text->data, text->count);
     alm_free(path);
     return status;
@@ -252,11 +240,8 @@ alm_status almi_write_named(const char *folder, const char *name, const alm_buff
 static alm_status make_folder(const char *folder, const char *name)
 {
     char *path = NULL;
-    ALM_TRY(path_of(folder, name, &path));
-    alm_status status = ALM_OK;
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        status = alm_fail(ALM_STATUS_OUTPUT, "%s: %s", path, strerror(errno));
-    }
+    ALM_TRY(alm_path_join(folder, name, &path));
+    const alm_status status = alm_folders_make(path);
     alm_free(path);
     return status;
 }

@@ -15,14 +15,11 @@ enum {
     PANEL = 300,
     LEGEND = 26,
     HEIGHT = 2 * MARGIN + PANEL + LEGEND,
-    VIEWS = 2,
+    VIEWS = ALM_BALLS_VIEWS,
     LAYERS = 3
 };
 
 static const alm_colour green = {52, 158, 92}, ink = {52, 58, 68};
-
-/* Azimuth and elevation of the viewer in degrees, as in pictures of single poses. */
-static const double view_angle[VIEWS][2] = {{-56, 24}, {38, 32}};
 
 /* p = Rᵀ·P + t (assembench.md 3). rotation: rows. */
 static void matrix_of(const float rotation[9], const float t[3], double out[16])
@@ -37,47 +34,14 @@ static void matrix_of(const float rotation[9], const float t[3], double out[16])
     out[15] = 1;
 }
 
-/* The mean of the source pixels that a pixel of the small page covers. */
-static void shrink(const uint8_t *rgb, int width, int height, alm_canvas *canvas, int left, int top,
-                   int to_width, int to_height)
-{
-    for (int y = 0; y < to_height; y++) {
-        const int64_t y0 = (int64_t)y * height / to_height;
-        const int64_t y1 = ((int64_t)y + 1) * height / to_height;
-        for (int x = 0; x < to_width; x++) {
-            const int64_t x0 = (int64_t)x * width / to_width;
-            const int64_t x1 = ((int64_t)x + 1) * width / to_width;
-            int64_t sum[3] = {0}, pixels = 0;
-            for (int64_t j = y0; j < (y1 > y0 ? y1 : y0 + 1); j++) {
-                for (int64_t i = x0; i < (x1 > x0 ? x1 : x0 + 1); i++) {
-                    for (int c = 0; c < 3; c++) {
-                        sum[c] += rgb[3 * (j * width + i) + c];
-                    }
-                    pixels++;
-                }
-            }
-            uint8_t *to =
-                canvas->rgb + 3 * ((size_t)(top + y) * (size_t)canvas->width + (size_t)(left + x));
-            for (int c = 0; c < 3; c++) {
-                to[c] = (uint8_t)(sum[c] / pixels);
-            }
-        }
-    }
-}
-
 static void draw_page(const alm_report_scene *scene, int k, alm_canvas *canvas)
 {
     const int width = scene->page[k].width, height = scene->page[k].height;
-    if (!scene->page[k].rgb || width < 1 || height < 1) {
-        return;
+    const int top = MARGIN + k * (PAGE + GAP);
+    if (scene->page[k].rgb && width > 0 && height > 0) {
+        alm_canvas_picture(canvas, MARGIN, top, PAGE, PAGE, scene->page[k].rgb, width, height);
+        alm_balls_frame(canvas, MARGIN, top, PAGE, PAGE);
     }
-    const double scale = fmin((double)PAGE / width, (double)PAGE / height);
-    const int to_width = (int)fmin(fmax(floor(width * scale), 1), PAGE);
-    const int to_height = (int)fmin(fmax(floor(height * scale), 1), PAGE);
-    const int left = MARGIN + (PAGE - to_width) / 2;
-    const int top = MARGIN + k * (PAGE + GAP) + (PAGE - to_height) / 2;
-    shrink(scene->page[k].rgb, width, height, canvas, left, top, to_width, to_height);
-    alm_balls_frame(canvas, MARGIN, MARGIN + k * (PAGE + GAP), PAGE, PAGE);
 }
 
 static void draw_legend(alm_canvas *canvas, int left, bool predicted)
@@ -101,7 +65,7 @@ static alm_status draw_views(const alm_balls_layer *layers, int count, alm_balls
     }
     const double radius = ALM_BALLS_FINE * fmin(fmax(130 / sqrt(points), 0.8), 4.5);
     for (int v = 0; v < VIEWS; v++) {
-        alm_balls_view view = alm_balls_view_from(view_angle[v]);
+        alm_balls_view view = alm_balls_view_from(v);
         for (int k = 0; k < count; k++) {
             if (!alm_balls_include(&view, &layers[k])) {
                 return alm_fail(ALM_STATUS_SAMPLE,

@@ -9,14 +9,7 @@
 #include "kernels/core/memory.h"
 
 const almi_measure_info almi_measures[ALMI_MEASURES] = {
-    {"GD", "GD (deg)", ALMI_DEGREES, -1},
-    {"RMSE(T)", "RMSE(T)", ALMI_LENGTH, -1},
-    {"CD", "CD", ALMI_SQUARE, -1},
-    {"CD(R)", "CD(R)", ALMI_SQUARE, -1},
-    {"PA(0.01)", "PA(0.01) %", ALMI_PERCENT, 1},
-    {"PA(0.008)", "PA(0.008) %", ALMI_PERCENT, 1},
-    {"PA(0.005)", "PA(0.005) %", ALMI_PERCENT, 1},
-    {"symmetric GD", "symmetric GD (deg)", ALMI_DEGREES, -1},
+    ALMI_METRIC_INFO,
     {"GD of asymmetric parts", "GD, asymmetric parts (deg)", ALMI_DEGREES, -1},
     {"share of symmetric parts", "symmetric parts %", ALMI_PERCENT, 0},
     {"share of valid poses", "valid poses %", ALMI_PERCENT, 1},
@@ -114,9 +107,7 @@ void almi_groups_free(almi_groups *groups)
 {
     for (int i = 0; i < groups->count; i++) {
         almi_group *g = &groups->group[i];
-        for (int32_t k = 0; k < g->categories; k++) {
-            alm_free(g->category[k].name);
-        }
+        alm_name_index_free(&g->names);
         alm_free(g->category);
         alm_free(g->member);
         alm_free(g->table);
@@ -147,57 +138,6 @@ alm_stratum almi_group_stratum(const almi_group *group)
                          .key = group->key};
 }
 
-/* ---- Categories: numbers by first appearance while reading, by name afterwards */
-
-typedef struct names {
-    almi_group *group;
-    size_t capacity;
-    int32_t *slot; /* [slots] category + 1; 0: free */
-    size_t slots;
-} names;
-
-static int32_t *slot_of(const names *n, const char *name)
-{
-    size_t i = (size_t)alm_text_hash(name) & (n->slots - 1);
-    while (n->slot[i] && strcmp(n->group->category[n->slot[i] - 1].name, name) != 0) {
-        i = (i + 1) & (n->slots - 1);
-    }
-    return &n->slot[i];
-}
-
-static alm_status grow_slots(names *n)
-{
-    const size_t slots = n->slots ? 2 * n->slots : 64;
-    int32_t *slot;
-    ALM_TRY(alm_calloc(slots, sizeof *slot, "categories", &slot));
-    alm_free(n->slot);
-    n->slot = slot;
-    n->slots = slots;
-    for (int32_t i = 0; i < n->group->categories; i++) {
-        *slot_of(n, n->group->category[i].name) = i + 1;
-    }
-    return ALM_OK;
-}
-
-static alm_status category_of(names *n, const char *name, int32_t *out)
-{
-    almi_group *g = n->group;
-    if (2 * (size_t)g->categories >= n->slots) {
-        ALM_TRY(grow_slots(n));
-    }
-    int32_t *slot = slot_of(n, name);
-    if (!*slot) {
-        ALM_TRY(alm_reserve((size_t)g->categories + 1, sizeof *g->category, "categories",
-                            &g->category, &n->capacity));
-        almi_category *c = &g->category[g->categories];
-        *c = (almi_category){0};
-        ALM_TRY(alm_strdup(name, "a category", &c->name));
-        *slot = ++g->categories;
-    }
-    *out = *slot - 1;
-    return ALM_OK;
-}
-
 /* ---- Reading */
 
 static almi_row_state state_of(const alm_eval_row *r)
@@ -212,21 +152,22 @@ static almi_row_state state_of(const alm_eval_row *r)
     return finite ? ALMI_ROW_VALID : ALMI_ROW_INVALID;
 }
 
-static alm_status read_set(almi_group *g, int32_t number, names *n, almi_visit_fn *visit,
-                           void *context)
+static alm_status read_set(almi_group *g, int32_t number, almi_visit_fn *visit, void *context)
 {
     const alm_eval_set *set = g->set[number];
     for (int64_t i = 0; i < set->rows; i++) {
         alm_eval_row r = {0};
+        size_t category;
         ALM_TRY(set->row(set->context, i, &r));
+        ALM_TRY(alm_name_index_add(&g->names, r.category ? r.category : "", &category));
         almi_row *row = &g->row[g->rows];
         *row = (almi_row){.idx = r.idx,
                           .row = i,
                           .asset = alm_text_hash(r.asset),
                           .set = number,
+                          .category = (int32_t)category,
                           .symmetries = -1,
                           .state = state_of(&r)};
-        ALM_TRY(category_of(n, r.category ? r.category : "", &row->category));
         if (row->state == ALMI_ROW_VALID) {
             memcpy(row->value, r.metric, sizeof r.metric);
             if (isfinite(r.symmetric_gd) && r.symmetries >= 0) {
@@ -330,23 +271,17 @@ void almi_add_row(const almi_row *row, double sum[ALM_SUMS])
 
 /* ---- Clusters */
 
-static int compare_categories(const void *a, const void *b)
+/* Makes the categories, sorted by name; place[number while reading] = number. */
+static alm_status sort_categories(almi_group *g, int32_t *place)
 {
-    return strcmp(((const almi_category *)a)->name, ((const almi_category *)b)->name);
-}
-
-/* Sorts the categories by name; place[old number] = new number. */
-static void sort_categories(almi_group *g, int32_t *place)
-{
+    size_t *order;
+    ALM_TRY(alm_name_index_sorted(&g->names, &order));
     for (int32_t i = 0; i < g->categories; i++) {
-        g->category[i].first = i;
+        g->category[i] = (almi_category){.name = alm_name_index_get(&g->names, order[i])};
+        place[order[i]] = i;
     }
-    if (g->categories > 1) {
-        qsort(g->category, (size_t)g->categories, sizeof *g->category, compare_categories);
-    }
-    for (int32_t i = 0; i < g->categories; i++) {
-        place[g->category[i].first] = i;
-    }
+    alm_free(order);
+    return ALM_OK;
 }
 
 /* Fills member from the categories of the clusters. */
@@ -393,11 +328,10 @@ static alm_status make_clusters(almi_group *g, int32_t **category, int32_t **pla
     ALM_TRY(alm_calloc((size_t)g->sets, sizeof *g->seed_sum, "sums of seeds", &g->seed_sum));
     ALM_TRY(alm_alloc((size_t)g->clusters, sizeof *g->member, "categories", &g->member));
     ALM_TRY(alm_alloc((size_t)g->clusters, sizeof **category, "categories", category));
-    ALM_TRY(alm_alloc((size_t)g->categories, sizeof **place, "categories", place));
-    sort_categories(g, *place);
-    for (int32_t k = 0; k < g->categories; k++) {
-        g->category[k].count = 0;
-    }
+    ALM_TRY(alm_alloc(g->names.count, sizeof **place, "categories", place));
+    ALM_TRY(alm_alloc(g->names.count, sizeof *g->category, "categories", &g->category));
+    g->categories = (int32_t)g->names.count;
+    ALM_TRY(sort_categories(g, *place));
     ALM_TRY(add_clusters(g, *place, *category));
     sort_members(g, *category);
     for (int64_t i = 0; i < g->rows; i++) {
@@ -416,13 +350,11 @@ alm_status almi_group_read(almi_group *group, almi_visit_fn *visit, void *contex
         return alm_fail(ALM_STATUS_USAGE, "report: %" PRId64 " rows of one split, limit %d", rows,
                         INT32_MAX);
     }
-    names n = {.group = group};
     int32_t *category = NULL, *place = NULL;
     alm_status status = alm_alloc((size_t)rows, sizeof *group->row, "rows", &group->row);
     for (int32_t i = 0; status == ALM_OK && i < group->sets; i++) {
-        status = read_set(group, i, &n, visit, context);
+        status = read_set(group, i, visit, context);
     }
-    alm_free(n.slot);
     if (status == ALM_OK) {
         if (group->rows > 1) {
             qsort(group->row, (size_t)group->rows, sizeof *group->row, compare_rows);

@@ -12,6 +12,7 @@
 
 #include "runtime/eval/row.h"
 #include "kernels/core/mix.h"
+#include "runtime/eval/name_index.h"
 #include "runtime/eval/statistics.h"
 
 /* Beyond the metrics of row.h a row's numbers hold one more. */
@@ -69,8 +70,19 @@ typedef struct almi_measure_info {
 extern const almi_measure_info almi_measures[ALMI_MEASURES];
 extern const alm_ratio almi_ratios[ALMI_MEASURES];
 
+/* Of the metrics, in their order, and of the symmetric GD behind them. */
+#define ALMI_METRIC_INFO                                                                           \
+    {"GD", "GD (deg)", ALMI_DEGREES, -1}, {"RMSE(T)", "RMSE(T)", ALMI_LENGTH, -1},                 \
+        {"CD", "CD", ALMI_SQUARE, -1}, {"CD(R)", "CD(R)", ALMI_SQUARE, -1},                        \
+        {"PA(0.01)", "PA(0.01) %", ALMI_PERCENT, 1},                                               \
+        {"PA(0.008)", "PA(0.008) %", ALMI_PERCENT, 1},                                             \
+        {"PA(0.005)", "PA(0.005) %", ALMI_PERCENT, 1},                                             \
+    {                                                                                              \
+        "symmetric GD", "symmetric GD (deg)", ALMI_DEGREES, -1                                     \
+    }
+
 typedef struct almi_category {
-    char *name;
+    const char *name;     /* of almi_group.names */
     int64_t first, count; /* of almi_group.member */
 } almi_category;
 
@@ -85,6 +97,7 @@ typedef struct almi_group {
     int64_t clusters;
     double (*table)[ALM_SUMS];    /* [clusters], by idx */
     double (*seed_sum)[ALM_SUMS]; /* [sets] */
+    alm_name_index names;         /* of the categories */
     almi_category *category;      /* [categories], by name */
     int32_t categories;
     int32_t *member; /* [clusters] rows of the table, category by category */

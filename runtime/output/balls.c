@@ -14,8 +14,12 @@ static double dot(const double a[3], const double b[3])
 /* Radians. */
 static const double degree = 0.017453292519943295;
 
-alm_balls_view alm_balls_view_from(const double angle[2])
+/* Azimuth and elevation of the viewer in degrees. */
+static const double view_angle[ALM_BALLS_VIEWS][2] = {{-56, 24}, {38, 32}};
+
+alm_balls_view alm_balls_view_from(int side)
 {
+    const double *angle = view_angle[side];
     const double a = angle[0] * degree, e = angle[1] * degree;
     return (alm_balls_view){.right = {-sin(a), cos(a), 0},
                             .up = {-sin(e) * cos(a), -sin(e) * sin(a), cos(e)},

@@ -15,6 +15,7 @@
 #include "runtime/output/canvas.h"
 
 enum {
+    ALM_BALLS_VIEWS = 2,     /* sides from which pictures show a scene */
     ALM_BALLS_FINE = 2,      /* finer pixels each way */
     ALM_BALLS_DRAWN = 100000 /* most points of a cloud that are drawn */
 };
@@ -42,8 +43,8 @@ typedef struct alm_balls_panel {
     alm_colour *colour;
 } alm_balls_panel;
 
-/* Azimuth and elevation of the viewer in degrees; nothing included yet. */
-alm_balls_view alm_balls_view_from(const double angle[2]);
+/* From side number `side` of the ALM_BALLS_VIEWS; nothing included yet. */
+alm_balls_view alm_balls_view_from(int side);
 
 /* The layer that draws at most ALM_BALLS_DRAWN points. */
 alm_balls_layer alm_balls_layer_of(const float *xyz, int64_t count, const double *matrix,

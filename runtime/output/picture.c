@@ -19,13 +19,10 @@ enum {
     TOP = 104, /* of the panels */
     PANEL_WIDTH = (WIDTH - 2 * MARGIN - GAP) / 2,
     PANEL_HEIGHT = (HEIGHT - TOP - MARGIN - GAP) / 2,
-    VIEWS = 2
+    VIEWS = ALM_BALLS_VIEWS
 };
 
 static const alm_colour ink = {52, 58, 68};
-
-/* Azimuth and elevation of the viewer in degrees. */
-static const double view_angle[VIEWS][2] = {{-56, 24}, {38, 32}};
 
 /* Where the axes of the fixed part point, in the lower left corner of a panel. */
 static void draw_axes(alm_canvas *canvas, const alm_balls_view *v, int left, int top)
@@ -81,7 +78,7 @@ static alm_status draw(const alm_picture_scene *scene, alm_balls_panel *p, alm_c
     const double radius = ALM_BALLS_FINE * fmin(fmax(215 / sqrt(points), 1), 6);
     draw_words(canvas, scene);
     for (int row = 0; row < VIEWS; row++) {
-        alm_balls_view v = alm_balls_view_from(view_angle[row]);
+        alm_balls_view v = alm_balls_view_from(row);
         if (!alm_balls_include(&v, &base) || !alm_balls_include(&v, &before) ||
             !alm_balls_include(&v, &after)) {
             return alm_fail(ALM_STATUS_SAMPLE,

@@ -16,13 +16,10 @@ enum {
     TOP = 104,                             /* of the pages */
     BELOW = TOP + SIDE + GAP,              /* of the views */
     HEIGHT = BELOW + SIDE + MARGIN,
-    VIEWS = 2
+    VIEWS = ALM_BALLS_VIEWS
 };
 
 static const alm_colour ink = {52, 58, 68};
-
-/* Azimuth and elevation of the viewer in degrees, as in pictures of poses. */
-static const double view_angle[VIEWS][2] = {{-56, 24}, {38, 32}};
 
 static int left_of(int column)
 {
@@ -60,7 +57,7 @@ static alm_status draw_clouds(const alm_asset *asset, alm_balls_panel *panel, al
     }
     const double radius = ALM_BALLS_FINE * fmin(fmax(215 / sqrt(points), 1), 6);
     for (int v = 0; v < VIEWS; v++) {
-        alm_balls_view view = alm_balls_view_from(view_angle[v]);
+        alm_balls_view view = alm_balls_view_from(v);
         if (!alm_balls_include(&view, &layers[0]) || !alm_balls_include(&view, &layers[1])) {
             return alm_fail(ALM_STATUS_SAMPLE, "picture: a coordinate is beyond 1e30");
         }
