@@ -255,23 +255,6 @@ static alm_status write_macro(alm_json_write *w, const aggregate *a, const split
     return w->status;
 }
 
-static alm_status write_categories(alm_json_write *w, const alm_category_means *categories)
-{
-    size_t *order;
-    ALM_TRY(alm_name_index_sorted(&categories->names, &order));
-    alm_json_write_key(w, "per_category");
-    alm_json_write_open(w, '{');
-    for (size_t i = 0; i < categories->names.count; i++) {
-        alm_json_write_key(w, alm_name_index_get(&categories->names, order[i]));
-        alm_json_write_open(w, '{');
-        write_rows(w, &categories->means[order[i]]);
-        alm_json_write_close(w, '}');
-    }
-    alm_json_write_close(w, '}');
-    alm_free(order);
-    return w->status;
-}
-
 static int by_split(const void *a, const void *b)
 {
     return strcmp(((const split_total *)a)->split, ((const split_total *)b)->split);
@@ -287,7 +270,7 @@ static alm_status write_overall(alm_json_write *w, const aggregate *a)
         alm_json_write_open(w, '{');
         write_micro(w, a, &a->total[i]);
         ALM_TRY(write_macro(w, a, &a->total[i]));
-        ALM_TRY(write_categories(w, &a->total[i].categories));
+        ALM_TRY(alm_category_means_write(w, &a->total[i].categories, write_rows));
         alm_json_write_close(w, '}');
     }
     alm_json_write_close(w, '}');

@@ -8,6 +8,7 @@
 #include "runtime/eval/eval_config.h"
 #include "runtime/eval/found.h"
 #include "runtime/eval/results.h"
+#include "runtime/eval/results_read.h"
 #include "runtime/eval/run_folder.h"
 #include "runtime/eval/run_reports.h"
 
@@ -16,7 +17,7 @@ typedef struct finishing {
     const alm_eval_plan *plan;
     const char *run;
     const char *own; /* the run folder whose plan it is */
-    char *config;    /* path; NULL: none */
+    alm_tree config; /* empty: none */
     char utc[21];
     alm_aggregate_run about;
 } finishing;
@@ -38,33 +39,31 @@ static alm_status set_path(const finishing *f, int number, const char *file, cha
 
 static const char results_name[] = "/eval_results.json";
 
-static alm_status write_set(const finishing *f, int number)
+static alm_status write_set(finishing *f, int number)
 {
     char *path;
-    alm_tree config = {0};
     ALM_TRY(set_path(f, number, "", &path));
     alm_status status = alm_folders_make(path);
     alm_free(path);
     ALM_TRY(status);
-    if (f->config) {
-        status = alm_eval_config_load(f->config, &config);
-        if (status == ALM_OK) {
-            status = alm_eval_config_mix(&config, f->rows->set[number].dataset);
-        }
-        status = status == ALM_STATUS_MODEL ? ALM_STATUS_USAGE : status;
+    if (f->plan->config) {
+        ALM_TRY(alm_results_refusal(alm_eval_config_mix(&f->config, f->rows->set[number].dataset)));
     }
-    if (status == ALM_OK) {
-        status = set_path(f, number, results_name, &path);
-    }
+    status = set_path(f, number, results_name, &path);
     if (status == ALM_OK) {
         const alm_results_run run = {.ckpt_path = f->plan->ckpt_path,
                                      .run_timestamp = f->plan->run_timestamp,
-                                     .config = f->config ? &config : NULL};
+                                     .config = &f->config};
         status = alm_results_write(path, &f->rows->set[number], &run);
         alm_free(path);
     }
-    alm_tree_clear(&config);
     return status;
+}
+
+static alm_status read_config(finishing *f, char **path)
+{
+    ALM_TRY(alm_run_own(f->own, "config.yaml", path));
+    return alm_results_refusal(alm_eval_config_load(*path, &f->config));
 }
 
 static alm_status write_aggregates(const finishing *f)
@@ -96,9 +95,6 @@ static alm_status write_aggregates(const finishing *f)
 
 static alm_status write_all(finishing *f, const alm_eval_finish_options *options)
 {
-    if (f->plan->config) {
-        ALM_TRY(alm_run_own(f->own, "config.yaml", &f->config));
-    }
     for (int s = 0; s < f->plan->sets; s++) {
         if (!is_faulty(f->plan, s)) {
             ALM_TRY(write_set(f, s));
@@ -116,7 +112,12 @@ alm_status alm_eval_finish(const alm_eval_rows *rows, const char *own, const cha
     f.about = (alm_aggregate_run){.run_timestamp = rows->plan->run_timestamp,
                                   .generated_at = f.utc,
                                   .ckpt_path = rows->plan->ckpt_path};
-    const alm_status status = write_all(&f, options);
-    alm_free(f.config);
+    char *path = NULL; /* of the settings, whose messages have it */
+    alm_status status = rows->plan->config ? read_config(&f, &path) : ALM_OK;
+    if (status == ALM_OK) {
+        status = write_all(&f, options);
+    }
+    alm_tree_clear(&f.config);
+    alm_free(path);
     return status;
 }

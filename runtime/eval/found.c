@@ -10,6 +10,7 @@
 #include "runtime/eval/plan.h"
 #include "runtime/eval/run_folder.h"
 #include "runtime/input/text_file.h"
+#include "runtime/input/tree.h"
 
 /* A folder of the path pattern at a time: data set, seed, split, time. */
 enum { LEVELS = 4, MOST_FILES = 1 << 20 };
@@ -36,18 +37,13 @@ void alm_found_free(alm_found *found)
 /* "seed_42" */
 static bool parse_seed(const char *name, uint32_t *out)
 {
-    uint64_t value = 0;
-    if (strncmp(name, "seed_", 5) != 0 || !name[5] || strlen(name) > 15) {
+    int64_t value;
+    if (strncmp(name, "seed_", 5) != 0 || !alm_parse_whole(name + 5, &value) || value < 0 ||
+        value > UINT32_MAX || name[5] == '-') {
         return false;
     }
-    for (const char *c = name + 5; *c; c++) {
-        if (*c < '0' || *c > '9') {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(*c - '0');
-    }
     *out = (uint32_t)value;
-    return value <= UINT32_MAX;
+    return true;
 }
 
 alm_status alm_found_add(alm_found *found, size_t *capacity, const alm_found_file *file)

@@ -122,7 +122,8 @@ alm_status alm_journal_map_read(alm_journal_map *map, size_t offset, alm_journal
 /* ---- Writing ---- */
 
 /* Opens and locks the file; *fresh: it is new, or held nothing. */
-static alm_status open_file(alm_journal *j, const char *begins, bool resume)
+static alm_status open_file(alm_journal *j, const char *begins, bool resume,
+                            alm_journal_visit_fn *visit, void *context)
 {
     struct stat info;
     j->file = open(j->path, O_WRONLY | O_CREAT | O_CLOEXEC | (resume ? 0 : O_EXCL), 0666);
@@ -137,7 +138,7 @@ static alm_status open_file(alm_journal *j, const char *begins, bool resume)
     }
     size_t good = 0;
     if (info.st_size > 0) {
-        ALM_TRY(alm_journal_scan(j->path, begins, NULL, NULL, &good));
+        ALM_TRY(alm_journal_scan(j->path, begins, visit, context, &good));
     }
     if (ftruncate(j->file, (off_t)good) != 0 || lseek(j->file, 0, SEEK_END) < 0) {
         return refuse(j->path);
@@ -148,14 +149,15 @@ static alm_status open_file(alm_journal *j, const char *begins, bool resume)
     return alm_journal_flush(j, true);
 }
 
-alm_status alm_journal_open(const char *path, const char *begins, bool resume, alm_journal **out)
+alm_status alm_journal_open(const char *path, const char *begins, bool resume,
+                            alm_journal_visit_fn *visit, void *context, alm_journal **out)
 {
     alm_journal *j;
     ALM_TRY(alm_calloc(1, sizeof *j, "a journal", &j));
     j->file = -1;
     alm_status status = alm_strdup(path, "path", &j->path);
     if (status == ALM_OK) {
-        status = open_file(j, begins, resume);
+        status = open_file(j, begins, resume, visit, context);
     }
     if (status != ALM_OK) {
         alm_journal_close(j);

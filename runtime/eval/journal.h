@@ -23,14 +23,20 @@ typedef struct alm_journal_entry {
     float ms;      /* what the sample took; 0: not measured */
 } alm_journal_entry;
 
+/* What a visitor gets: where the line is, and what it holds; texts stay until the next line. */
+typedef alm_status alm_journal_visit_fn(void *context, size_t offset,
+                                        const alm_journal_entry *entry);
+
 /* ---- Writing: one process a journal. ---- */
 
 typedef struct alm_journal alm_journal;
 
 /* begins: the JSON object of the first line. A journal that exists is refused unless `resume`; then
- * its first line must be the same, and it is cut behind its last good line. Errors:
- * ALM_STATUS_OUTPUT; ALM_STATUS_USAGE: another run's journal; another process writes it. */
-alm_status alm_journal_open(const char *path, const char *begins, bool resume, alm_journal **out);
+ * its first line must be the same, visit (NULL: nobody) sees its rows, and it is cut behind its
+ * last good line. Errors: ALM_STATUS_OUTPUT; ALM_STATUS_USAGE: another run's journal; another
+ * process writes it; of visit. */
+alm_status alm_journal_open(const char *path, const char *begins, bool resume,
+                            alm_journal_visit_fn *visit, void *context, alm_journal **out);
 /* Appends in memory; the file gets it with the next flush. */
 alm_status alm_journal_add(alm_journal *journal, const alm_journal_entry *entry);
 /* To the file, and with `sync` to the disk. */
@@ -39,10 +45,6 @@ alm_status alm_journal_flush(alm_journal *journal, bool sync);
 void alm_journal_close(alm_journal *journal);
 
 /* ---- Reading ---- */
-
-/* What a visitor gets: where the line is, and what it holds; texts stay until the next line. */
-typedef alm_status alm_journal_visit_fn(void *context, size_t offset,
-                                        const alm_journal_entry *entry);
 
 typedef struct alm_journal_map {
     const char *path; /* borrowed */

@@ -53,6 +53,24 @@ alm_status alm_category_means_at(alm_category_means *c, const char *name, alm_me
     return ALM_OK;
 }
 
+alm_status alm_category_means_write(alm_json_write *w, const alm_category_means *c,
+                                    void (*write)(alm_json_write *w, const alm_means *means))
+{
+    size_t *order;
+    ALM_TRY(alm_name_index_sorted(&c->names, &order));
+    alm_json_write_key(w, "per_category");
+    alm_json_write_open(w, '{');
+    for (size_t i = 0; i < c->names.count; i++) {
+        alm_json_write_key(w, alm_name_index_get(&c->names, order[i]));
+        alm_json_write_open(w, '{');
+        write(w, &c->means[order[i]]);
+        alm_json_write_close(w, '}');
+    }
+    alm_json_write_close(w, '}');
+    alm_free(order);
+    return w->status;
+}
+
 void alm_category_means_free(alm_category_means *c)
 {
     alm_name_index_free(&c->names);

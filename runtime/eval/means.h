@@ -40,6 +40,10 @@ typedef struct alm_category_means {
 
 /* The category's means, made when it is new; until the next call. */
 alm_status alm_category_means_at(alm_category_means *categories, const char *name, alm_means **out);
+/* "per_category" of an open object: an object a category, by code point of the names; write gives
+ * its keys. */
+alm_status alm_category_means_write(alm_json_write *w, const alm_category_means *categories,
+                                    void (*write)(alm_json_write *w, const alm_means *means));
 void alm_category_means_free(alm_category_means *categories); /* resets it */
 
 /* Row number `row` as results count it: a category that is NULL is "Unlabeled", and what JSON and

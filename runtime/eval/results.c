@@ -53,24 +53,11 @@ static void write_summary(alm_json_write *w, const alm_eval_set *set, const alm_
     alm_json_write_close(w, '}');
 }
 
-static alm_status write_categories(alm_json_write *w, const alm_category_means *categories)
+static void write_category(alm_json_write *w, const alm_means *means)
 {
-    size_t *order;
-    ALM_TRY(alm_name_index_sorted(&categories->names, &order));
-    alm_json_write_key(w, "per_category");
-    alm_json_write_open(w, '{');
-    for (size_t i = 0; i < categories->names.count; i++) {
-        const alm_means *means = &categories->means[order[i]];
-        alm_json_write_key(w, alm_name_index_get(&categories->names, order[i]));
-        alm_json_write_open(w, '{');
-        alm_json_write_key(w, "count");
-        alm_json_write_whole(w, means->valid);
-        alm_means_write(w, means);
-        alm_json_write_close(w, '}');
-    }
-    alm_json_write_close(w, '}');
-    alm_free(order);
-    return ALM_OK;
+    alm_json_write_key(w, "count");
+    alm_json_write_whole(w, means->valid);
+    alm_means_write(w, means);
 }
 
 static void write_reals(alm_json_write *w, const float *value, int count)
@@ -175,7 +162,7 @@ static alm_status write_all(alm_json_write *w, const alm_eval_set *set, const al
 {
     alm_json_write_open(w, '{');
     write_summary(w, set, &t->all);
-    ALM_TRY(write_categories(w, &t->categories));
+    ALM_TRY(alm_category_means_write(w, &t->categories, write_category));
     alm_json_write_key(w, "dataset_name");
     alm_json_write_string(w, set->dataset);
     alm_json_write_key(w, "split");

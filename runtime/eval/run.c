@@ -252,7 +252,6 @@ static alm_status take_done(void *context, size_t offset, const alm_journal_entr
 static alm_status open_journal(run *r)
 {
     char name[64], begins[128], *path, *plan;
-    size_t good;
     ALM_TRY(alm_eval_plan_text(&r->setup.plan, &plan));
     snprintf(begins, sizeof begins,
              "{\"assemlm_journal\":1,\"plan\":%lu,\"shard\":%d,\"shards\":%d}",
@@ -261,10 +260,8 @@ static alm_status open_journal(run *r)
     ALM_TRY(alm_calloc((size_t)r->setup.plan.items / 8 + 1, 1, "finished samples", &r->done));
     snprintf(name, sizeof name, "journal-%d-of-%d.jsonl", r->shard, r->shards);
     ALM_TRY(alm_run_own(r->folder, name, &path));
-    alm_status status = alm_journal_open(path, begins, r->options->resume, &r->journal);
-    if (status == ALM_OK) {
-        status = alm_journal_scan(path, begins, take_done, r, &good);
-    }
+    const alm_status status =
+        alm_journal_open(path, begins, r->options->resume, take_done, r, &r->journal);
     alm_free(path);
     return status;
 }

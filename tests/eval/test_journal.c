@@ -62,7 +62,7 @@ static alm_status visit(void *context, size_t offset, const alm_journal_entry *e
 static void write_journal(const char *path, int from, int to, bool resume)
 {
     alm_journal *journal;
-    ALM_REQUIRE_OK(alm_journal_open(path, begins, resume, &journal));
+    ALM_REQUIRE_OK(alm_journal_open(path, begins, resume, NULL, NULL, &journal));
     for (int i = from; i < to; i++) {
         const alm_journal_entry e = entry_of(i);
         ALM_REQUIRE_OK(alm_journal_add(journal, &e));
@@ -121,12 +121,12 @@ ALM_TEST(eval_journal, belongs_to_one_run_and_one_process)
 {
     const char *path = alm_test_path(eval_folder(), "journal");
     alm_journal *first, *second;
-    ALM_REQUIRE_OK(alm_journal_open(path, begins, false, &first));
-    ALM_CHECK_STATUS(alm_journal_open(path, begins, true, &second), ALM_STATUS_USAGE);
+    ALM_REQUIRE_OK(alm_journal_open(path, begins, false, NULL, NULL, &first));
+    ALM_CHECK_STATUS(alm_journal_open(path, begins, true, NULL, NULL, &second), ALM_STATUS_USAGE);
     ALM_CHECK_TEXT(alm_error_message(), "another process");
     alm_journal_close(first);
-    ALM_CHECK_STATUS(alm_journal_open(path, begins, false, &second), ALM_STATUS_OUTPUT);
-    ALM_CHECK_STATUS(alm_journal_open(path, "{\"assemlm_journal\":1}", true, &second),
+    ALM_CHECK_STATUS(alm_journal_open(path, begins, false, NULL, NULL, &second), ALM_STATUS_OUTPUT);
+    ALM_CHECK_STATUS(alm_journal_open(path, "{\"assemlm_journal\":1}", true, NULL, NULL, &second),
                      ALM_STATUS_USAGE);
     ALM_CHECK_TEXT(alm_error_message(), "belongs to");
 }
