@@ -113,8 +113,8 @@ struct alm_kernel {
     alm_status (*run_pair)(const alm_exec *x, const alm_op_args *a, const alm_op_args *b);
     int launches; /* CUDA: launches that run() makes; 0 stands for 1 */
     /* A library's: the bits of a row may depend on the number of rows. It stands behind a kernel
-     * that takes everything, so that only ASSEMLM_KERNEL and benches reach it; tests of bits leave
-     * it out. */
+     * that takes everything, so that only ASSEMLM_KERNEL and benches reach it. Benches compare it
+     * with ours, tests leave it out. */
     bool is_foreign;
 };
 

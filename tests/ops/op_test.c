@@ -258,12 +258,6 @@ static alm_status execute_on_device(tester *t, const variant *v, setup *s, setup
                     t->c->refused ? t->c->refused_text : "");
 }
 
-/* A kernel around a library, for comparison: its bits may depend on the number of rows. */
-static bool is_library(const alm_kernel *k)
-{
-    return strstr(k->name, "_cublaslt") || strstr(k->name, "_cudnn");
-}
-
 /* Runs what is prepared and looks at everything but the results. */
 static bool execute(tester *t, const variant *v, setup *s, setup *other)
 {
@@ -271,10 +265,6 @@ static bool execute(tester *t, const variant *v, setup *s, setup *other)
     const alm_status status = v->kernel->backend == ALM_BACKEND_CPU
                                   ? execute_on_cpu(v, s)
                                   : execute_on_device(t, v, s, other);
-    if (is_library(v->kernel) && status == ALM_STATUS_DEVICE) {
-        t->library_is_absent = true;
-        return false;
-    }
     if (status != t->c->refused ||
         (status != ALM_OK && !strstr(alm_error_message(), t->c->refused_text))) {
         complain(t, v, "%s: %s", alm_status_name(status), alm_error_message());
@@ -558,6 +548,7 @@ static const alm_kernel *kernels_of(const tester *t)
     return t->device ? t->device->device.kernels(t->cases->op) : t->cases->op->kernels;
 }
 
+/* Kernels of libraries are compared in bench/, each with ours. */
 static bool runs_here(const tester *t, const alm_kernel *k)
 {
     return t->device ? k->backend == ALM_BACKEND_CUDA && !k->is_foreign &&
@@ -581,9 +572,7 @@ static void compare_kernels(tester *t, variant v, const result *want, uint32_t *
         if (runs_here(t, k) && run(t, &v, &got)) {
             *used |= 1u << (k - kernels_of(t));
             check_close(t, &v, want, &got, limit);
-            if (!is_library(k)) {
-                run_variants(t, &v, &got);
-            }
+            run_variants(t, &v, &got);
             result_destroy(&got);
         }
     }
@@ -649,10 +638,6 @@ static void check_used(tester *t, uint32_t used)
     t->c = &all;
     for (const alm_kernel *k = kernels_of(t); k->name; k++) {
         if (runs_here(t, k) && !(used >> (k - kernels_of(t)) & 1)) {
-            if (is_library(k) && t->library_is_absent && !getenv("ASSEMLM_NO_SKIP")) {
-                fprintf(stderr, "%s is not run: its library is not there\n", k->name);
-                continue;
-            }
             complain(t, NULL, "no case runs %s", k->name);
         }
     }
