@@ -181,6 +181,8 @@ static alm_status run(const alm_op_test_device *d, const variant *v, setup *cons
     }
     int32_t *device_fault = device_memory(sizeof *fault);
     copy(device_fault, fault, sizeof *fault, cudaMemcpyHostToDevice);
+    /* Such copies may return before they have arrived, and our stream does not wait for them. */
+    must(cudaDeviceSynchronize(), "uploading");
     const alm_exec exec = {.device = &d->device,
                            .stream = d->own,
                            .fault = device_fault,
