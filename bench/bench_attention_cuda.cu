@@ -109,6 +109,7 @@ static double make_rules(const shape *s, const memory *m)
     must(cudaMemcpy(m->key_rule, keys, (size_t)s->keys * 12, cudaMemcpyHostToDevice), "rules");
     must(cudaMemcpy(m->query_rule, queries, (size_t)s->queries * 12, cudaMemcpyHostToDevice),
          "rules");
+    must(cudaDeviceSynchronize(), "rules"); /* our stream does not wait for such copies */
     free(keys);
     return pairs;
 }
@@ -212,7 +213,7 @@ static bool result_of(const alm_exec *x, const shape *s, const memory *m, const 
     const size_t count = (size_t)s->queries * (size_t)(s->heads * s->head_dim);
     const size_t bytes = count * (e->narrow ? sizeof(bf16) : sizeof(float));
     const launch l = {s, m, e};
-    must(cudaMemset(m->out, 0xFF, bytes), "clearing");
+    must(cudaMemsetAsync(m->out, 0xFF, bytes, (cudaStream_t)x->stream), "clearing");
     const alm_status status = run_entry(x, 0, &l);
     const cudaError_t error = cudaDeviceSynchronize();
     if (status != ALM_OK || error != cudaSuccess) {

@@ -120,7 +120,7 @@ static bool result_of(const alm_exec *x, const shape *s, const memory *m, const 
     make_node(s, m, 0, e->plain, &n);
     const size_t count = (size_t)s->rows * (size_t)s->columns;
     const size_t bytes = count * alm_dtype_size(n.out.desc.dtype);
-    must(cudaMemset(m->out, 0xFF, bytes), "clearing");
+    must(cudaMemsetAsync(m->out, 0xFF, bytes, (cudaStream_t)x->stream), "clearing");
     const alm_status status = e->kernel->run(x, &n.args);
     const cudaError_t error = cudaDeviceSynchronize();
     if (status != ALM_OK || error != cudaSuccess) {

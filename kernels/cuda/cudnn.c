@@ -32,25 +32,32 @@ static alm_status failed(const cudnn *c, const char *what, cudnnStatus_t status)
     if (c->f.cudnnGetLastErrorString) {
         c->f.cudnnGetLastErrorString(text, sizeof text);
     }
-    return alm_fail(ALM_STATUS_DEVICE, "cuDNN: %s: status %d, %s", what, (int)status, text);
+    const alm_status code =
+        status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ? ALM_STATUS_MEMORY
+        : status / 1000 * 1000 == CUDNN_STATUS_EXECUTION_FAILED      ? ALM_STATUS_RESTART
+                                                                     : ALM_STATUS_DEVICE;
+    return alm_fail(code, "cuDNN: %s: status %d, %s", what, (int)status, text);
 }
 
 /* ---- The library ---- */
 
-static void close_library(void *state)
+static void forget_graphs(cudnn *c)
 {
-    cudnn *c = (cudnn *)state;
     for (int i = 0; i < c->count; i++) {
         alm_cudnn_build_free(&c->graph[i]->build);
         free(c->graph[i]);
     }
+    c->count = 0;
+}
+
+static void close_library(void *state)
+{
+    cudnn *c = (cudnn *)state;
+    forget_graphs(c);
     if (c->handle) {
         (void)c->f.cudnnDestroy(c->handle);
     }
-    if (c->library) {
-        (void)dlclose(c->library);
-    }
-    free(c);
+    free(c); /* the library stays loaded: its threads and handlers may outlive us */
 }
 
 static alm_status open_functions(cudnn *c)
@@ -185,9 +192,12 @@ static alm_status prepared_of(cudnn *c, const alm_cudnn_graph *graph, prepared *
             return ALM_OK;
         }
     }
-    prepared *p = c->count < GRAPHS ? (prepared *)calloc(1, sizeof *p) : NULL;
+    if (c->count == GRAPHS) { /* rows come in many sizes: begin anew */
+        forget_graphs(c);
+    }
+    prepared *p = (prepared *)calloc(1, sizeof *p);
     if (!p) {
-        return alm_fail(ALM_STATUS_MEMORY, "cuDNN: no room for graph %d", c->count + 1);
+        return alm_fail(ALM_STATUS_MEMORY, "out of memory: %zu bytes for cuDNN", sizeof *p);
     }
     p->key = *graph;
     const alm_status status = build_plan(c, p);

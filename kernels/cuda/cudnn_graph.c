@@ -18,7 +18,7 @@ descriptor alm_cudnn_create(alm_cudnn_build *b, cudnnBackendDescriptorType_t typ
 {
     descriptor d = NULL;
     if (b->n_owned == ALM_CUDNN_DESCRIPTORS) {
-        keep(b, CUDNN_STATUS_ALLOC_FAILED, "too many descriptors");
+        keep(b, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "too many descriptors");
     }
     if (b->status == CUDNN_STATUS_SUCCESS) {
         keep(b, b->f->cudnnBackendCreateDescriptor(type, &d), "a descriptor");
@@ -112,7 +112,7 @@ static void add_operation(alm_cudnn_build *b, descriptor d)
 {
     alm_cudnn_finish(b, d);
     if (b->n_operations == ALM_CUDNN_OPERATIONS) {
-        keep(b, CUDNN_STATUS_ALLOC_FAILED, "too many operations");
+        keep(b, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "too many operations");
     } else {
         b->operation[b->n_operations++] = d;
     }

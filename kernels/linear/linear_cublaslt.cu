@@ -71,7 +71,10 @@ struct product_data {
 
 static alm_status failed(const char *what, cublasStatus_t status)
 {
-    return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: %s: status %d", what, (int)status);
+    const alm_status code = status == CUBLAS_STATUS_ALLOC_FAILED       ? ALM_STATUS_MEMORY
+                            : status == CUBLAS_STATUS_EXECUTION_FAILED ? ALM_STATUS_RESTART
+                                                                       : ALM_STATUS_DEVICE;
+    return alm_fail(code, "linear_bf16_cublaslt: %s: status %d", what, (int)status);
 }
 
 static void release(cublaslt *l, prepared *p)
@@ -96,10 +99,7 @@ static void close_library(void *state)
     if (l->handle) {
         (void)l->cublasLtDestroy_(l->handle);
     }
-    if (l->library) {
-        (void)dlclose(l->library);
-    }
-    free(l);
+    free(l); /* the library stays loaded: its threads and handlers may outlive us */
 }
 
 static alm_status open_functions(cublaslt *l)
@@ -264,9 +264,10 @@ static alm_status run_product(const alm_exec *x, cublaslt *l, const product_key 
         p = memcmp(&l->shapes[i].key, key, sizeof *key) == 0 ? &l->shapes[i] : nullptr;
     }
     if (!p) {
-        if (l->n_prepared == SHAPES) {
-            return alm_fail(ALM_STATUS_INTERNAL, "linear_bf16_cublaslt: more than %d shapes",
-                            (int)SHAPES);
+        if (l->n_prepared == SHAPES) { /* rows come in many sizes: begin anew */
+            while (l->n_prepared > 0) {
+                release(l, &l->shapes[--l->n_prepared]);
+            }
         }
         p = &l->shapes[l->n_prepared];
         p->key = *key;
