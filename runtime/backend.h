@@ -52,6 +52,8 @@ alm_status alm_target_open_cpu(alm_target **out);
 /* GPU `index` (cuda/device.c; in builds without CUDA an error that says so). Errors:
  * ALM_STATUS_DEVICE with one line that names what is missing. */
 alm_status alm_target_open_cuda(int index, alm_target **out);
+/* GPUs that the driver shows; 0 without a driver or without CUDA. */
+int alm_cuda_device_count(void);
 /* Whether this build has the backend, and the name that options have for it: "cuda" ("shim" in test
  * programs, which run the kernels on the CPU). */
 extern const char *const alm_cuda_backend_name; /* NULL: not in this build */
@@ -98,6 +100,9 @@ void alm_executor_time_nodes(alm_executor *executor, bool on);
 /* Time of a node in the last run, milliseconds. On a GPU, unless nodes are timed, the last node of
  * each stage has the time of the stage and the others 0. */
 double alm_executor_node_ms(const alm_executor *executor, int node);
+
+/* How runs are slower than they should be, for people; "" when they are not. */
+const char *alm_executor_note(const alm_executor *executor);
 
 /* Bytes of arena and inputs. */
 size_t alm_executor_bytes(const alm_executor *executor);

@@ -58,9 +58,12 @@ static alm_status open_targets(alm_engine *e, const char *name)
                         cuda);
     }
     e->n_targets = 1;
-    if (is_auto && alm_cuda_backend_name && strcmp(alm_cuda_backend_name, "cuda") == 0 &&
-        alm_target_open_cuda(0, &e->target[0]) == ALM_OK) {
-        return ALM_OK;
+    if (is_auto && alm_cuda_backend_name && strcmp(alm_cuda_backend_name, "cuda") == 0) {
+        for (int i = 0; i < alm_cuda_device_count(); i++) {
+            if (alm_target_open_cuda(i, &e->target[0]) == ALM_OK) {
+                return ALM_OK;
+            }
+        }
     }
     alm_error_clear();
     return alm_target_open_cpu(&e->target[0]);

@@ -216,6 +216,11 @@ void alm_executor_time_nodes(alm_executor *e, bool on)
     e->time_nodes = on;
 }
 
+const char *alm_executor_note(const alm_executor *e)
+{
+    return e->note;
+}
+
 double alm_executor_node_ms(const alm_executor *e, int node)
 {
     return e->node_ms[node];

@@ -9,6 +9,7 @@
 
 #include <cuda_shim_control.h>
 
+#include "runtime/cuda/cuda_backend.h"
 #include "runtime/session.h"
 #include "tests/models/golden.h"
 #include "tests/shim/alm_test.h"
@@ -238,6 +239,35 @@ ALM_TEST(device_faults, pose_after_memory)
     check_nothing_left("a session", 0);
 }
 
+/* On a GPU that refuses graphs: one refusal costs the overlap of launches, two the graph. The pose
+ * is there from the first run on, and the results tell people why they are slower. */
+ALM_TEST(device_faults, pose_without_graphs)
+{
+    static const char *const notes[] = {NULL, "launches do not overlap: ", "launched node by node"};
+    const alm_golden_row *row = golden_row(QUICK);
+    alm_result first = {0}, r;
+    setenv("ALM_SHIM_ARCH", "90", 1); /* the first that overlaps launches */
+    for (int refused = 0; refused <= 2; refused++) {
+        alm_test_model m = alm_test_open_on(alm_test_golden(QUICK "/model"), 1, "shim", "f32");
+        ALM_REQUIRE(m.session);
+        for (int run = 0; run < 3; run++) { /* cold, warm, and warm again: not the first run */
+            alm_shim_refuse_graphs(run < 2 ? refused : 0);
+            ALM_REQUIRE_OK(alm_session_predict(m.session, &row->sample, &r));
+            first = refused == 0 && run == 0 ? r : first;
+            ALM_CHECK(memcmp(r.matrix, first.matrix, sizeof r.matrix) == 0);
+            ALM_CHECK_INT(r.warning_count, first.warning_count + (refused > 0));
+            if (refused > 0) {
+                ALM_CHECK_TEXT(r.warning[r.warning_count - 1], notes[refused]);
+                ALM_CHECK_TEXT(r.warning[r.warning_count - 1], "invalid resource handle");
+            }
+        }
+        alm_shim_refuse_graphs(0);
+        alm_test_close(&m);
+    }
+    unsetenv("ALM_SHIM_ARCH");
+    check_nothing_left("sessions without graphs", 0);
+}
+
 /* A device that is too small, and one that becomes large enough. */
 ALM_TEST(device_faults, small_device)
 {
@@ -464,6 +494,27 @@ ALM_TEST(device_refused, names)
         refuse(names[i], names[i], "expected cpu, shim, shim:N or auto");
     }
     refuse("shim:0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0", "more than 16 devices", "");
+}
+
+/* Which GPUs code that was compiled for a list of architectures runs on. */
+ALM_TEST(device_refused, code)
+{
+    static const struct {
+        const char *archs;
+        int arch;
+        bool runs;
+    } list[] = {
+        {"80;90a", 80, true},   {"80;90a", 86, true},   {"80;90a", 89, true},
+        {"80;90a", 90, true},   {"80;90a", 100, false}, {"80;90a", 120, false},
+        {"90a", 80, false},     {"90a", 90, true},      {"86", 80, false},
+        {"100", 103, true},     {"100;120", 120, true}, {"100;120", 121, true},
+        {"100;120", 90, false}, {"", 80, false},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        if (almi_cuda_has_code(list[i].archs, list[i].arch) != list[i].runs) {
+            ALM_FAIL("\"%s\" on %d: not %d", list[i].archs, list[i].arch, list[i].runs);
+        }
+    }
 }
 
 /* Every architecture from 8.0 on is taken, every one opens as often as it is named. */
