@@ -54,6 +54,21 @@ alm_status alm_target_open_cpu(alm_target **out);
 alm_status alm_target_open_cuda(int index, alm_target **out);
 /* GPUs that the driver shows; 0 without a driver or without CUDA. */
 int alm_cuda_device_count(void);
+
+/* For people (`inspect device`); zeros and NULL where there is none. */
+typedef struct alm_cuda_facts {
+    int driver, runtime;                 /* CUDA versions, 1000·major + 10·minor */
+    const char *archs;                   /* that there is code for: "80;90a" */
+    const char *cublaslt, *cudnn, *nccl; /* the names under which they are found */
+} alm_cuda_facts;
+typedef struct alm_gpu_facts {
+    char name[128];
+    int arch, multiprocessors, clock_mhz;
+    size_t l2_bytes, memory_bytes, free_bytes;
+} alm_gpu_facts;
+alm_cuda_facts alm_cuda_facts_get(void);
+/* Errors: ALM_STATUS_DEVICE, as alm_target_open_cuda. */
+alm_status alm_gpu_facts_get(int index, alm_gpu_facts *out);
 /* Whether this build has the backend, and the name that options have for it: "cuda" ("shim" in test
  * programs, which run the kernels on the CPU). */
 extern const char *const alm_cuda_backend_name; /* NULL: not in this build */

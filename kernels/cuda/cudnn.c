@@ -19,7 +19,6 @@ typedef struct prepared {
 } prepared;
 
 typedef struct cudnn {
-    void *library;
     cudnnHandle_t handle;
     alm_cudnn_functions f;
     int count;
@@ -57,21 +56,18 @@ static void close_library(void *state)
     if (c->handle) {
         (void)c->f.cudnnDestroy(c->handle);
     }
-    free(c); /* the library stays loaded: its threads and handlers may outlive us */
+    free(c);
 }
 
 static alm_status open_functions(cudnn *c)
 {
-    static const char *const names[] = {"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9",
-                                        "/usr/local/cuda/lib/libcudnn.so.9"};
-    for (size_t i = 0; i < sizeof names / sizeof *names && !c->library; i++) {
-        c->library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    }
-    if (!c->library) {
+    const char *name;
+    void *library = alm_library_open(ALM_LIBRARY_CUDNN, &name);
+    if (!library) {
         return alm_fail(ALM_STATUS_DEVICE, "cuDNN: no libcudnn.so.9");
     }
 #define FIND(name)                                                                                 \
-    *(void **)&c->f.name = dlsym(c->library, #name);                                               \
+    *(void **)&c->f.name = dlsym(library, #name);                                                  \
     if (!c->f.name) {                                                                              \
         return alm_fail(ALM_STATUS_DEVICE, "cuDNN: the library has no " #name);                    \
     }

@@ -54,7 +54,6 @@ struct prepared {
 };
 
 struct cublaslt {
-    void *library;
     cublasLtHandle_t handle;
 #define FIELD(name) decltype(&::name) name##_;
     FUNCTIONS(FIELD)
@@ -99,22 +98,18 @@ static void close_library(void *state)
     if (l->handle) {
         (void)l->cublasLtDestroy_(l->handle);
     }
-    free(l); /* the library stays loaded: its threads and handlers may outlive us */
+    free(l);
 }
 
 static alm_status open_functions(cublaslt *l)
 {
-    static const char *const names[] = {
-        "libcublasLt.so.13", "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.13",
-        "/usr/local/cuda/lib64/libcublasLt.so.12", "libcublasLt.so"};
-    for (const char *name : names) {
-        l->library = l->library ? l->library : dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (!l->library) {
+    const char *name;
+    void *library = alm_library_open(ALM_LIBRARY_CUBLASLT, &name);
+    if (!library) {
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: no libcublasLt.so.13 or .12");
     }
 #define FIND(name)                                                                                 \
-    l->name##_ = (decltype(&::name))dlsym(l->library, #name);                                      \
+    l->name##_ = (decltype(&::name))dlsym(library, #name);                                      \
     if (!l->name##_) {                                                                             \
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: the library has no " #name);     \
     }

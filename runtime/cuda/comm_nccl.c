@@ -45,15 +45,15 @@ typedef struct rank {
 
 static alm_status open_library(nccl_library *l)
 {
-    /* It stays loaded: its threads may outlive us. */
-    void *handle = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+    const char *name;
+    void *handle = alm_library_open(ALM_LIBRARY_NCCL, &name);
     if (!handle) {
         return alm_fail(ALM_STATUS_DEVICE, "NCCL is not there: libnccl.so.2 cannot be opened");
     }
-#define FIND(field, name)                                                                          \
-    *(void **)&l->field = dlsym(handle, name);                                                     \
+#define FIND(field, function)                                                                      \
+    *(void **)&l->field = dlsym(handle, function);                                                 \
     if (!l->field) {                                                                               \
-        return alm_fail(ALM_STATUS_DEVICE, "libnccl.so.2 has no " name);                           \
+        return alm_fail(ALM_STATUS_DEVICE, "libnccl.so.2 has no " function);                       \
     }
     FIND(init_all, "ncclCommInitAll")
     FIND(all_gather, "ncclAllGather")
