@@ -14,9 +14,9 @@ typedef struct alm_target alm_target;
 typedef struct alm_timeline alm_timeline;
 typedef struct alm_executor alm_executor;
 
-/* Where the data of a weight lies in host memory; NULL when there is none of this name (the plan
- * was checked, so that is a bug). */
-typedef const void *alm_weight_data(void *context, const char *name);
+/* Where the data of a weight lies in host memory, in the type that the graph has; NULL when there
+ * is none of this name (the plan was checked, so that is a bug). */
+typedef const void *alm_weight_data(void *context, const char *name, const alm_desc *desc);
 
 /* Called after each node, with the guard down; stops the run when it fails. */
 typedef alm_status alm_observe_fn(void *context, int node);

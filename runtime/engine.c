@@ -94,6 +94,7 @@ static alm_status read_model(alm_engine *e, const alm_engine_options *options)
     ALM_TRY(alm_settings_read(options->model, options->base, &e->settings));
     ALM_TRY(alm_state_open(options->model, &e->state));
     alm_state_prefetch(e->state);
+    ALM_TRY(alm_rounded_create(e->state, &e->rounded));
     alm_prompt_extra_tokens(e->settings, extra);
     ALM_TRY(alm_tokenizer_load(e->settings->base, extra, ALM_EXTRA_TOKENS, &e->tokenizer));
     ALM_TRY(alm_prompt_check(e->settings, e->tokenizer));
@@ -136,6 +137,7 @@ void alm_engine_destroy(alm_engine *e)
         alm_target_close(e->target[i]);
     }
     alm_tokenizer_free(e->tokenizer);
+    alm_rounded_destroy(e->rounded);
     alm_state_close(e->state);
     alm_settings_free(e->settings);
     alm_free(e->model);

@@ -86,7 +86,9 @@ static alm_status bind_values(alm_executor *e, const alm_executor_memory *m,
         switch (info->storage) {
         case ALM_STORAGE_INPUT:
         case ALM_STORAGE_STATE: break; /* placed already */
-        case ALM_STORAGE_WEIGHT: e->data[v] = (void *)(uintptr_t)weight(context, info->name); break;
+        case ALM_STORAGE_WEIGHT:
+            e->data[v] = (void *)(uintptr_t)weight(context, info->name, &info->desc);
+            break;
         case ALM_STORAGE_CONSTANT:
             if (!m->constants) {
                 e->data[v] = (void *)(uintptr_t)info->constant;

@@ -139,6 +139,9 @@ struct alm_op_def {
      * input i; bf16_out for output 0, then rounded once to nearest even at the end. */
     uint32_t bf16_in;
     bool bf16_out;
+    /* Bit i: input i is a weight that input 0 is multiplied by. Where input 0 is BF16, an F32 one
+     * is rounded once, when the model is loaded. */
+    uint32_t bf16_weights;
 };
 
 /* Every operation of ops.def as `alm_op_<name>`, and all of them in the order of ops.def, NULL at

@@ -55,8 +55,8 @@ void almi_cuda_free_pinned(void *block);
 /* Uploads the weights of the graph that are not on the device yet. lookup gives host memory. */
 alm_status almi_cuda_weights_load(alm_cuda_target *target, const alm_graph *graph,
                                   alm_weight_data *lookup, void *context);
-/* Device memory of a loaded weight; NULL when it is not there. */
-const void *almi_cuda_weight(alm_cuda_target *target, const char *name);
+/* Device memory of a loaded weight of this type; NULL when it is not there. */
+const void *almi_cuda_weight(alm_cuda_target *target, const char *name, const alm_desc *desc);
 void almi_cuda_weights_free(alm_cuda_target *target);
 
 /* timeline.c */

@@ -52,9 +52,9 @@ static size_t aligned(size_t bytes)
 
 /* ---- Making ---- */
 
-static const void *weight_on_device(void *context, const char *name)
+static const void *weight_on_device(void *context, const char *name, const alm_desc *desc)
 {
-    return almi_cuda_weight(context, name);
+    return almi_cuda_weight(context, name, desc);
 }
 
 static size_t output_bytes(const alm_graph *g)
