@@ -117,8 +117,8 @@ struct alm_kernel {
      * with ours, tests leave it out. */
     bool is_foreign;
     /* Has not run on a device yet. It stands behind one that takes everything, too, until it has:
-     * only ASSEMLM_KERNEL takes it, tests and benches with ASSEMLM_TEST_HOPPER=1. Where a buffer is
-     * not aligned to 16 bytes, it may hand over to a kernel of other bits. */
+     * only ASSEMLM_KERNEL takes it, tests and benches with ASSEMLM_TEST_HOPPER=1. Pairs, and
+     * buffers that are not aligned to 16 bytes, it may hand over to a kernel of other bits. */
     bool is_trial;
 };
 

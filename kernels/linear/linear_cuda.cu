@@ -291,6 +291,7 @@ extern "C" const alm_kernel alm_linear_cuda_kernels[] = {
      .max_arch = 90,
      .accepts = alm_linear_sm90_accepts,
      .run = alm_linear_sm90_run,
+     .run_pair = linear_mma_run_pair, /* pairs are small: the clouds' steps of the bridge */
      .is_trial = true},
 #endif
     {.name = "linear_bf16_mma_128x256",

@@ -500,7 +500,7 @@ static void run_device_variants(tester *t, const variant *first, const result *b
         v.overlap = true;
         run_same(t, v, base);
     }
-    if (first->kernel->run_pair) {
+    if (first->kernel->run_pair && !first->kernel->is_trial) {
         v = *first;
         v.fresh = few_runs();
         run_pair(t, &v, base);
