@@ -58,7 +58,7 @@ int alm_cuda_device_count(void);
 /* For people (`inspect device`); zeros and NULL where there is none. */
 typedef struct alm_cuda_facts {
     int driver, runtime;                 /* CUDA versions, 1000·major + 10·minor */
-    const char *archs;                   /* that there is code for: "80;90a" */
+    const char *archs;                   /* that there is code for: "80,90a" */
     const char *cublaslt, *cudnn, *nccl; /* the names under which they are found */
 } alm_cuda_facts;
 typedef struct alm_gpu_facts {

@@ -36,7 +36,7 @@ typedef struct alm_cuda_timeline {
 /* ALM_OK, or the error as a status with a text: what it is about, and what the driver says. */
 alm_status almi_cuda_check(cudaError_t error, const char *what);
 
-/* Whether code for the architectures ("80;90a") runs on a GPU of 10·major + minor. */
+/* Whether code for the architectures ("80,90a") runs on a GPU of 10·major + minor. */
 bool almi_cuda_has_code(const char *archs, int arch);
 
 /* Makes the GPU the one of this thread. */

@@ -133,18 +133,18 @@ static alm_status count_devices(int *count)
     return ALM_OK;
 }
 
-/* Whether one of the architectures ("80;90a") has code for the GPU: code of sm_XY runs from X.Y to
+/* Whether one of the architectures ("80,90a") has code for the GPU: code of sm_XY runs from X.Y to
  * the end of generation X, with an 'a' on X.Y alone. */
 bool almi_cuda_has_code(const char *archs, int arch)
 {
-    for (const char *at = archs; *at; at += *at == ';') {
+    for (const char *at = archs; *at; at += *at == ',') {
         char *end;
         const long built = strtol(at, &end, 10);
         const bool only = *end == 'a';
         if (only ? built == arch : built / 10 == arch / 10 && built <= arch) {
             return true;
         }
-        at = end + strcspn(end, ";");
+        at = end + strcspn(end, ",");
     }
     return false;
 }
@@ -168,7 +168,7 @@ static alm_status describe(int index, alm_cuda_target *t)
     if (!almi_cuda_has_code(ALM_CUDA_ARCHS, arch)) {
         return alm_fail(ALM_STATUS_DEVICE,
                         "%s:%d: this assemlm has no code for %s, compute capability %d.%d: it was "
-                        "built with ASSEMLM_CUDA_ARCHS=\"%s\"",
+                        "built for %s (cmake's ASSEMLM_CUDA_ARCHS)",
                         alm_cuda_backend_name, index, p.name, p.major, p.minor, ALM_CUDA_ARCHS);
     }
 #endif

@@ -518,15 +518,15 @@ ALM_TEST(device_refused, code)
         int arch;
         bool runs;
     } list[] = {
-        {"80;90a", 80, true},   {"80;90a", 86, true},   {"80;90a", 89, true},
-        {"80;90a", 90, true},   {"80;90a", 100, false}, {"80;90a", 120, false},
+        {"80,90a", 80, true},   {"80,90a", 86, true},   {"80,90a", 89, true},
+        {"80,90a", 90, true},   {"80,90a", 100, false}, {"80,90a", 120, false},
         {"90a", 80, false},     {"90a", 90, true},      {"86", 80, false},
-        {"100", 103, true},     {"100;120", 120, true}, {"100;120", 121, true},
-        {"100;120", 90, false}, {"", 80, false},
+        {"100", 103, true},     {"100,120", 120, true}, {"100,120", 121, true},
+        {"100,120", 90, false}, {"", 80, false},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (almi_cuda_has_code(list[i].archs, list[i].arch) != list[i].runs) {
-            ALM_FAIL("\"%s\" on %d: not %d", list[i].archs, list[i].arch, list[i].runs);
+            ALM_FAIL("\",s\" on ,d: not ,d", list[i].archs, list[i].arch, list[i].runs);
         }
     }
 }
