@@ -88,7 +88,8 @@ static alm_status mark_weights(const alm_graph *g, bool *narrow)
             const alm_value x = root_of(g, node->in[0]);
             const bool multiplies = (node->op->bf16_weights >> i & 1) &&
                                     (narrow[x] || g->values[x].desc.dtype == ALM_DTYPE_BF16);
-            narrow[root] = multiplies && g->values[root].desc.dtype == ALM_DTYPE_F32;
+            narrow[root] =
+                narrow[root] || (multiplies && g->values[root].desc.dtype == ALM_DTYPE_F32);
             wide[root] = wide[root] || !multiplies;
         }
     }
