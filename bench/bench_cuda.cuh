@@ -9,6 +9,7 @@
 #include "kernels/cuda/device.cuh"
 
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/libraries.h"
 
 static void must(cudaError_t error, const char *what)
 {
@@ -29,7 +30,8 @@ struct bench_gpu {
     alm_exec x;
 };
 
-/* GPU 0, with a stream and a fault flag that is 0. The struct stays where it is. */
+/* GPU 0, with a stream, a fault flag that is 0 and libraries, until the program ends. The struct
+ * stays where it is. */
 static inline void bench_open(bench_gpu *g)
 {
     *g = bench_gpu{};
@@ -48,6 +50,12 @@ static inline void bench_open(bench_gpu *g)
     g->x.fault_code = 1;
     must(cudaMalloc(&g->x.fault, sizeof *g->x.fault), "memory");
     must(cudaMemset(g->x.fault, 0, sizeof *g->x.fault), "memory");
+    alm_libraries *libraries;
+    if (alm_libraries_create(&libraries) != ALM_OK) {
+        fprintf(stderr, "%s\n", alm_error_message());
+        exit(1);
+    }
+    g->x.libraries = libraries;
 }
 
 /* "NVIDIA H100 80GB HBM3, sm_90, 132 processors, 1980 MHz at most" */
@@ -73,7 +81,7 @@ static inline bool bench_accepts(const alm_kernel *k, const alm_device *device,
                                  const alm_op_args *args)
 {
     return k->min_arch <= device->arch && (!k->max_arch || device->arch <= k->max_arch) &&
-           (!k->accepts || k->accepts(args));
+           (!k->is_trial || getenv("ASSEMLM_TEST_HOPPER")) && (!k->accepts || k->accepts(args));
 }
 
 /* ---- Operands ---- */

@@ -1,11 +1,6 @@
 /* Times every CUDA kernel of `linear` at the sizes of AssemLM 2.0 and compares their results.
  *
- *     cmake --build build --target bench_linear_cuda && build/bench_linear_cuda [PART OF A NAME]
- * or  nvcc -std=c++20 -O3 -I. -DALM_HAS_SM90 -gencode arch=compute_90a,code=sm_90a -Xcompiler
- *     -D_POSIX_C_SOURCE=200809L,-D_DEFAULT_SOURCE -o bench_linear_cuda bench/bench_linear_cuda.cu
- *     kernels/linear/linear_{cuda,cublaslt,sm90}.cu kernels/cuda/libraries.c
- *     kernels/core/{status,desc,memory}.c -ldl
- * (other GPUs: without ALM_HAS_SM90 and linear_sm90.cu, arch=compute_80,code=sm_80 and so on)
+ *     cmake --build build --target bench_linear_cuda && build/bench/bench_linear_cuda [NAME]
  *
  * Random operands; the weights of one launch after the other lie in different parts of a pool that
  * is larger than L2, x stays, as in the model. A sample is a captured graph of LAUNCHES launches;
@@ -17,7 +12,6 @@
 
 #include "bench/bench_cuda.cuh"
 
-#include "kernels/cuda/libraries.h"
 #include "kernels/cuda/table.h"
 #include "kernels/linear/linear_cuda.h"
 
@@ -126,7 +120,7 @@ static bool result_of(const alm_exec *x, const shape *s, const memory *m, const 
     make_node(s, m, 0, e->plain, &n);
     const size_t count = (size_t)s->rows * (size_t)s->columns;
     const size_t bytes = count * alm_dtype_size(n.out.desc.dtype);
-    must(cudaMemset(m->out, 0xFF, bytes), "clearing");
+    must(cudaMemsetAsync(m->out, 0xFF, bytes, (cudaStream_t)x->stream), "clearing");
     const alm_status status = e->kernel->run(x, &n.args);
     const cudaError_t error = cudaDeviceSynchronize();
     if (status != ALM_OK || error != cudaSuccess) {
@@ -267,16 +261,11 @@ int main(int argc, char **argv)
 {
     static bench_gpu g;
     int driver = 0, runtime = 0;
-    alm_libraries *libraries = nullptr;
     bench_open(&g);
     bench_print(&g);
     must(cudaDriverGetVersion(&driver), "driver");
     must(cudaRuntimeGetVersion(&runtime), "runtime");
     printf(", driver %d, runtime %d\n\n", driver, runtime);
-    if (alm_libraries_create(&libraries) != ALM_OK) {
-        return 1;
-    }
-    g.x.libraries = libraries;
 
     const size_t most = (size_t)2592 * 6144; /* elements of x, out, residual */
     memory m = {};
@@ -320,7 +309,6 @@ int main(int argc, char **argv)
         }
     }
     printf("\n%s\n", good ? "All results agree." : "RESULTS DIFFER.");
-    alm_libraries_destroy(libraries);
     free(want);
     free(got);
     free(first);

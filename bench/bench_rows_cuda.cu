@@ -1,13 +1,16 @@
 /* Times the CUDA kernels of the row-wise operations at the sizes of AssemLM 2.0.
  *
- *     cmake --build build --target bench_rows_cuda && build/bench_rows_cuda [PART OF A NAME]
+ *     cmake --build build --target bench_rows_cuda && build/bench/bench_rows_cuda [NAME]
  *
  * Random operands, which stay in L2 where they fit, as they do in the model, where the node before
  * has just written them; the weights of the pose head do not. A sample is a captured graph of
  * LAUNCHES runs; the median of the samples counts, in ordinary launches and in ones that may begin
  * before the one before has ended. GB/s is what the operation has to read and write over the better
- * time. Results are not compared here: test_ops_cuda does that.
+ * time. Results of libraries are compared with ours: the largest distance in units of the root mean
+ * square of ours. test_ops_cuda compares ours with the references.
  */
+#include <math.h>
+
 #include "bench/bench_cuda.cuh"
 
 #include "kernels/cuda/table.h"
@@ -213,11 +216,72 @@ static alm_tensor make(const spec *s, double *bytes)
     return t;
 }
 
+/* Output 0 as floats, for free(). */
+static float *result_of(const alm_tensor *out)
+{
+    const size_t n = (size_t)(out->desc.dim[0] * out->stride);
+    float *values = (float *)malloc(n * sizeof *values);
+    if (!values) {
+        exit(1);
+    }
+    must(cudaMemcpy(values, out->data, n * alm_dtype_size(out->desc.dtype), cudaMemcpyDeviceToHost),
+         "copying back");
+    if (out->desc.dtype == ALM_DTYPE_BF16) {
+        bench_widen(values, n);
+    }
+    return values;
+}
+
+/* Largest distance of the result to ours, in units of the root mean square of ours. */
+static double distance(const alm_tensor *out, const float *ours)
+{
+    float *got = result_of(out);
+    const int64_t n = out->desc.dim[0] * out->stride;
+    double most = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double d = fabs((double)got[i] - ours[i]);
+        most = d <= most ? most : d; /* NaN stays */
+        squares += (double)ours[i] * ours[i];
+    }
+    free(got);
+    return most / sqrt(squares / (double)n);
+}
+
+/* A line of the table. *ours: a library's result is compared with it, ours is put there. */
+static void run_kernel(const item *it, const bench_gpu *g, const alm_kernel *k, alm_op_args *args,
+                       double bytes, float **ours)
+{
+    const size_t workspace = k->workspace ? k->workspace(args, &g->device) : 0;
+    must(cudaMalloc(&args->workspace, workspace ? workspace : 1), "memory");
+    printf("| %s, %lld x %lld | %s | ", it->name, (long long)it->in[0].rows,
+           (long long)it->in[0].columns, k->name);
+    /* Libraries are opened by the first run, outside of a capture. */
+    const alm_status status = k->run(&g->x, args);
+    must(cudaStreamSynchronize(g->stream), k->name);
+    if (status != ALM_OK) {
+        printf("%s | | | |\n", alm_error_message());
+    } else {
+        char error[32] = "";
+        if (k->is_foreign) {
+            snprintf(error, sizeof error, "%.1e", distance(&args->out[0], *ours));
+        } else {
+            *ours = result_of(&args->out[0]);
+        }
+        const bench_node node = {k, args, nullptr};
+        const double us = bench_time(g, &node, false, LAUNCHES, SAMPLES);
+        const double overlapped = bench_time(g, &node, true, LAUNCHES, SAMPLES);
+        printf("%.2f | %.2f | %.0f | %s |\n", us, overlapped,
+               bytes / (us < overlapped ? us : overlapped) * 1e-3, error);
+    }
+    must(cudaFree(args->workspace), "memory");
+}
+
 static void run_item(const item *it, const bench_gpu *g)
 {
     alm_tensor in[INPUTS], out[2];
     alm_op_args args = {};
     double bytes = 0;
+    float *ours = nullptr;
     args.in = in;
     args.out = out;
     args.attr = it->attr;
@@ -227,21 +291,15 @@ static void run_item(const item *it, const bench_gpu *g)
     for (int i = 0; i < 2 && it->out[i].type != ALM_DTYPE_NONE; i++) {
         out[args.n_out++] = make(&it->out[i], &bytes);
     }
+    must(cudaDeviceSynchronize(), "filling");
     void *own = out[0].data;
     out[0].data = it->in_place ? in[0].data : own;
-    const alm_kernel *k = it->kernels;
-    while (k->name && !bench_accepts(k, &g->device, &args)) {
-        k++;
+    for (const alm_kernel *k = it->kernels; k->name; k++) { /* our best one, then libraries */
+        if (bench_accepts(k, &g->device, &args) && k->is_foreign == (ours != nullptr)) {
+            run_kernel(it, g, k, &args, bytes, &ours);
+        }
     }
-    const size_t workspace = k->workspace ? k->workspace(&args, &g->device) : 0;
-    must(cudaMalloc(&args.workspace, workspace ? workspace : 1), "memory");
-    const bench_node node = {k, &args, nullptr};
-    const double us = bench_time(g, &node, false, LAUNCHES, SAMPLES);
-    const double overlapped = bench_time(g, &node, true, LAUNCHES, SAMPLES);
-    printf("| %s, %lld x %lld | %s | %.2f | %.2f | %.0f |\n", it->name, (long long)it->in[0].rows,
-           (long long)it->in[0].columns, k->name, us, overlapped,
-           bytes / (us < overlapped ? us : overlapped) * 1e-3);
-    must(cudaFree(args.workspace), "memory");
+    free(ours);
     must(cudaFree(own), "memory");
     for (int i = 0; i < args.n_in; i++) {
         must(cudaFree(in[i].data), "memory");
@@ -256,10 +314,10 @@ int main(int argc, char **argv)
     static bench_gpu g;
     bench_open(&g);
     bench_print(&g);
-    printf("\n\n| operation | kernel | us | us, overlapped | GB/s |\n|---|---|--:|--:|--:|\n");
+    printf("\n\n| operation | kernel | us | us, overlapped | GB/s | distance |\n"
+           "|---|---|--:|--:|--:|--:|\n");
     for (const item &it : items) {
         if (argc < 2 || strstr(it.name, argv[1])) {
-            must(cudaDeviceSynchronize(), "filling");
             run_item(&it, &g);
         }
     }

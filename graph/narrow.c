@@ -1,11 +1,12 @@
-/* The pass in five sentences.
+/* The pass in six sentences.
  *
  * At first every root that is F32, no output, and only written by operations that can round is
  * taken to be narrow. Then the nodes are walked from the last to the first: a root that a node
  * reads as something else than an operand is narrow no longer. A node that only hands its operand
  * on makes it no more than what its own result is. Results come after operands, so one walk tells
  * all about temporaries; states are written in the middle, so the walk is repeated until nothing
- * changes. What is left becomes BF16, views with their roots.
+ * changes. What is left becomes BF16, views with their roots. Weights follow those that they are
+ * multiplied by.
  */
 #include "graph/narrow.h"
 
@@ -72,6 +73,32 @@ static void mark_narrow(const alm_graph *g, bool *narrow)
     }
 }
 
+/* F32 weights that only products with narrow operands read. */
+static alm_status mark_weights(const alm_graph *g, bool *narrow)
+{
+    bool *wide;
+    ALM_TRY(alm_calloc((size_t)g->n_values, sizeof *wide, "wide weights", &wide));
+    for (int n = 0; n < g->n_nodes; n++) {
+        const alm_node *node = &g->nodes[n];
+        for (int i = 0; i < node->n_in; i++) {
+            const alm_value root = root_of(g, node->in[i]);
+            if (root == ALM_NONE || g->values[root].storage != ALM_STORAGE_WEIGHT) {
+                continue;
+            }
+            const alm_value x = root_of(g, node->in[0]);
+            const bool multiplies = (node->op->bf16_weights >> i & 1) &&
+                                    (narrow[x] || g->values[x].desc.dtype == ALM_DTYPE_BF16);
+            narrow[root] = multiplies && g->values[root].desc.dtype == ALM_DTYPE_F32;
+            wide[root] = wide[root] || !multiplies;
+        }
+    }
+    for (int v = 0; v < g->n_values; v++) {
+        narrow[v] = narrow[v] && !wide[v];
+    }
+    alm_free(wide);
+    return ALM_OK;
+}
+
 enum { MAX_ARGS = 256 };
 
 /* Every operation looks at its inputs again. */
@@ -101,11 +128,13 @@ alm_status alm_graph_narrow(alm_graph *g)
     ALM_TRY(alm_graph_status(g));
     ALM_TRY(alm_calloc((size_t)g->n_values, sizeof *narrow, "narrow values", &narrow));
     mark_narrow(g, narrow);
-    for (int v = 0; v < g->n_values; v++) {
+    const alm_status status = mark_weights(g, narrow);
+    for (int v = 0; v < g->n_values && status == ALM_OK; v++) {
         if (narrow[g->values[v].root]) {
             g->values[v].desc.dtype = ALM_DTYPE_BF16;
         }
     }
     alm_free(narrow);
+    ALM_TRY(status);
     return verify(g);
 }

@@ -197,6 +197,9 @@ typedef struct alm_data_options {
  * or the one sample that was named, cannot be read, ALM_STATUS_OUTPUT. */
 ALM_API alm_status alm_inspect_data(const char *path, const alm_data_options *options,
                                     alm_write_fn *write, void *context);
+/* What alm_engine_options.device can name here: the CPU, every GPU with its facts and, where it
+ * cannot be used, the reason; the driver and the optional libraries. */
+ALM_API alm_status alm_inspect_devices(alm_write_fn *write, void *context);
 /* Every environment knob with its help and value. */
 ALM_API alm_status alm_inspect_knobs(alm_write_fn *write, void *context);
 

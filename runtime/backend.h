@@ -14,9 +14,9 @@ typedef struct alm_target alm_target;
 typedef struct alm_timeline alm_timeline;
 typedef struct alm_executor alm_executor;
 
-/* Where the data of a weight lies in host memory; NULL when there is none of this name (the plan
- * was checked, so that is a bug). */
-typedef const void *alm_weight_data(void *context, const char *name);
+/* Where the data of a weight lies in host memory, in the type that the graph has; NULL when there
+ * is none of this name (the plan was checked, so that is a bug). */
+typedef const void *alm_weight_data(void *context, const char *name, const alm_desc *desc);
 
 /* Called after each node, with the guard down; stops the run when it fails. */
 typedef alm_status alm_observe_fn(void *context, int node);
@@ -52,6 +52,23 @@ alm_status alm_target_open_cpu(alm_target **out);
 /* GPU `index` (cuda/device.c; in builds without CUDA an error that says so). Errors:
  * ALM_STATUS_DEVICE with one line that names what is missing. */
 alm_status alm_target_open_cuda(int index, alm_target **out);
+/* GPUs that the driver shows; 0 without a driver or without CUDA. */
+int alm_cuda_device_count(void);
+
+/* For people (`inspect device`); zeros and NULL where there is none. */
+typedef struct alm_cuda_facts {
+    int driver, runtime;                 /* CUDA versions, 1000·major + 10·minor */
+    const char *archs;                   /* that there is code for: "80;90a" */
+    const char *cublaslt, *cudnn, *nccl; /* the names under which they are found */
+} alm_cuda_facts;
+typedef struct alm_gpu_facts {
+    char name[128];
+    int arch, multiprocessors, clock_mhz;
+    size_t l2_bytes, memory_bytes, free_bytes;
+} alm_gpu_facts;
+alm_cuda_facts alm_cuda_facts_get(void);
+/* Errors: ALM_STATUS_DEVICE, as alm_target_open_cuda. */
+alm_status alm_gpu_facts_get(int index, alm_gpu_facts *out);
 /* Whether this build has the backend, and the name that options have for it: "cuda" ("shim" in test
  * programs, which run the kernels on the CPU). */
 extern const char *const alm_cuda_backend_name; /* NULL: not in this build */
@@ -98,6 +115,9 @@ void alm_executor_time_nodes(alm_executor *executor, bool on);
 /* Time of a node in the last run, milliseconds. On a GPU, unless nodes are timed, the last node of
  * each stage has the time of the stage and the others 0. */
 double alm_executor_node_ms(const alm_executor *executor, int node);
+
+/* How runs are slower than they should be, for people; "" when they are not. */
+const char *alm_executor_note(const alm_executor *executor);
 
 /* Bytes of arena and inputs. */
 size_t alm_executor_bytes(const alm_executor *executor);

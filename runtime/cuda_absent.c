@@ -6,6 +6,23 @@
 const char *const alm_cuda_backend_name = NULL;
 const alm_kernel *(*const alm_cuda_device_kernels)(const alm_op_def *op) = NULL;
 
+int alm_cuda_device_count(void)
+{
+    return 0;
+}
+
+alm_cuda_facts alm_cuda_facts_get(void)
+{
+    return (alm_cuda_facts){0};
+}
+
+alm_status alm_gpu_facts_get(int index, alm_gpu_facts *out)
+{
+    alm_target *none = NULL;
+    *out = (alm_gpu_facts){0};
+    return alm_target_open_cuda(index, &none);
+}
+
 alm_status alm_target_open_cuda(int index, alm_target **out)
 {
     (void)index;

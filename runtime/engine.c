@@ -58,9 +58,12 @@ static alm_status open_targets(alm_engine *e, const char *name)
                         cuda);
     }
     e->n_targets = 1;
-    if (is_auto && alm_cuda_backend_name && strcmp(alm_cuda_backend_name, "cuda") == 0 &&
-        alm_target_open_cuda(0, &e->target[0]) == ALM_OK) {
-        return ALM_OK;
+    if (is_auto && alm_cuda_backend_name && strcmp(alm_cuda_backend_name, "cuda") == 0) {
+        for (int i = 0; i < alm_cuda_device_count(); i++) {
+            if (alm_target_open_cuda(i, &e->target[0]) == ALM_OK) {
+                return ALM_OK;
+            }
+        }
     }
     alm_error_clear();
     return alm_target_open_cpu(&e->target[0]);
@@ -91,6 +94,7 @@ static alm_status read_model(alm_engine *e, const alm_engine_options *options)
     ALM_TRY(alm_settings_read(options->model, options->base, &e->settings));
     ALM_TRY(alm_state_open(options->model, &e->state));
     alm_state_prefetch(e->state);
+    ALM_TRY(alm_rounded_create(e->state, &e->rounded));
     alm_prompt_extra_tokens(e->settings, extra);
     ALM_TRY(alm_tokenizer_load(e->settings->base, extra, ALM_EXTRA_TOKENS, &e->tokenizer));
     ALM_TRY(alm_prompt_check(e->settings, e->tokenizer));
@@ -133,6 +137,7 @@ void alm_engine_destroy(alm_engine *e)
         alm_target_close(e->target[i]);
     }
     alm_tokenizer_free(e->tokenizer);
+    alm_rounded_destroy(e->rounded);
     alm_state_close(e->state);
     alm_settings_free(e->settings);
     alm_free(e->model);

@@ -9,6 +9,7 @@
 #include "runtime/input/prompt.h"
 #include "runtime/input/state.h"
 #include "runtime/input/tokenizer.h"
+#include "runtime/rounded.h"
 
 enum { ALM_MAX_DEVICES = 16 };
 
@@ -16,6 +17,7 @@ struct alm_engine {
     char *model; /* the folder as it was given */
     alm_settings *settings;
     alm_state *state;
+    alm_rounded *rounded; /* what bf16 mode has besides */
     alm_tokenizer *tokenizer;
     alm_dtype arithmetic; /* of matrix products: F32, or BF16 (graph/narrow.h) */
     int n_targets;

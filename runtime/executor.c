@@ -86,7 +86,9 @@ static alm_status bind_values(alm_executor *e, const alm_executor_memory *m,
         switch (info->storage) {
         case ALM_STORAGE_INPUT:
         case ALM_STORAGE_STATE: break; /* placed already */
-        case ALM_STORAGE_WEIGHT: e->data[v] = (void *)(uintptr_t)weight(context, info->name); break;
+        case ALM_STORAGE_WEIGHT:
+            e->data[v] = (void *)(uintptr_t)weight(context, info->name, &info->desc);
+            break;
         case ALM_STORAGE_CONSTANT:
             if (!m->constants) {
                 e->data[v] = (void *)(uintptr_t)info->constant;
@@ -214,6 +216,11 @@ int64_t alm_executor_rows(const alm_executor *e, alm_value value)
 void alm_executor_time_nodes(alm_executor *e, bool on)
 {
     e->time_nodes = on;
+}
+
+const char *alm_executor_note(const alm_executor *e)
+{
+    return e->note;
 }
 
 double alm_executor_node_ms(const alm_executor *e, int node)

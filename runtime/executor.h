@@ -17,6 +17,7 @@ struct alm_executor {
     alm_op_args *args;   /* [n_nodes] */
     double *node_ms;     /* [n_nodes] */
     bool time_nodes;
+    char note[160]; /* how runs are slower than they should be, for people; "": they are not */
 };
 
 /* Memory that a backend gives to an executor, all of it in the memory of its kernels. */

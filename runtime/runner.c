@@ -18,12 +18,6 @@ static bool lookup_weight(void *context, const char *name, alm_desc *out)
     return t != NULL;
 }
 
-static const void *weight_data(void *context, const char *name)
-{
-    const alm_state_tensor *t = alm_state_find(context, name);
-    return t ? t->data : NULL;
-}
-
 alm_status alm_runner_plan(alm_runner *r, const alm_engine *e, alm_dtype arithmetic,
                            const alm_device *device, alm_shape_class shape)
 {
@@ -43,7 +37,9 @@ alm_status alm_runner_plan(alm_runner *r, const alm_engine *e, alm_dtype arithme
 
 alm_status alm_runner_bind(alm_runner *r, const alm_engine *e, alm_timeline *timeline, void *state)
 {
-    return alm_executor_create(timeline, r->plan, weight_data, e->state, state, &r->executor);
+    ALM_TRY(alm_rounded_make(e->rounded, r->model.graph));
+    return alm_executor_create(timeline, r->plan, alm_rounded_weight, e->rounded, state,
+                               &r->executor);
 }
 
 void alm_runner_clear(alm_runner *r)

@@ -343,6 +343,10 @@ static alm_status make_result(const alm_session *s, const alm_sample *sample, co
     const double scale = alm_units_scale(sample->units);
     double translation[3];
     memcpy(r.warning, p->warning, sizeof r.warning);
+    const char *note = alm_executor_note(s->last->executor);
+    if (note[0] && r.warning_count < ALM_WARNINGS) {
+        snprintf(r.warning[r.warning_count++], ALM_WARNING_TEXT, "%s", note);
+    }
     memcpy(r.center_subtracted, p->center, sizeof r.center_subtracted);
     memcpy(r.raw_translation, pose, sizeof r.raw_translation);
     memcpy(r.raw_rotation_6d, pose + 3, sizeof r.raw_rotation_6d);

@@ -141,12 +141,22 @@ const cli_verb cli_verbs[] = {
          "  assemlm inspect data assemlm_ikea.hdf5 --sample Chair_bekvam_1 --render b.png\n",
      .options = COMMON_OPTIONS | OUT_OPTIONS | CLI_BIT(SAMPLE) | CLI_BIT(RENDER) | CLI_BIT(JSON),
      .run = verb_inspect_data},
+    {.name = "inspect device",
+     .arguments = "",
+     .summary = "what --device can name here: CPU, GPUs, driver, libraries",
+     .text =
+         "Prints a line for the CPU, for CUDA, the driver and the optional libraries, for every "
+         "GPU (with the reason where it cannot be used), and what --device auto takes.",
+     .examples = "  assemlm inspect device\n",
+     .options = COMMON_OPTIONS | OUT_OPTIONS,
+     .run = verb_inspect_device},
     {.name = "inspect",
      .arguments = "",
-     .summary = "with --env: every environment knob; else inspect plan, model, tokens, image, data",
-     .text =
-         "Looks inside: name a subject (plan, model, tokens, image, data), or give --env for the "
-         "environment knobs below the level of options.",
+     .summary =
+         "with --env: every environment knob; else inspect plan, model, tokens, image, data, "
+         "device",
+     .text = "Looks inside: name a subject (plan, model, tokens, image, data, device), or give "
+             "--env for the environment knobs below the level of options.",
      .examples = "  assemlm inspect --env\n",
      .options = COMMON_OPTIONS | OUT_OPTIONS | CLI_BIT(ENV),
      .run = verb_inspect},

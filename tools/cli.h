@@ -112,6 +112,7 @@ void cli_help_bash(FILE *to);
 alm_status verb_predict(cli_args *args);
 alm_status verb_bench(cli_args *args);
 alm_status verb_inspect(cli_args *args);
+alm_status verb_inspect_device(cli_args *args);
 alm_status verb_inspect_plan(cli_args *args);
 alm_status verb_inspect_model(cli_args *args);
 alm_status verb_inspect_tokens(cli_args *args);

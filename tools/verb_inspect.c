@@ -1,5 +1,5 @@
-/* inspect plan|model|tokens|image|data and --env: what a model folder, a text or a page becomes,
- * and what a dataset holds. */
+/* inspect plan|model|tokens|image|data|device and --env: what a model folder, a text or a page
+ * becomes, what a dataset holds, and where it could run. */
 #include "tools/cli.h"
 #include "tools/console.h"
 #include "tools/inputs.h"
@@ -17,11 +17,20 @@ alm_status verb_inspect(cli_args *args)
 {
     if (!cli_given(args, CLI_ENV)) {
         return cli_usage(args,
-                         "name what to look at: plan, model, tokens, image, data, or give --env");
+                         "name what to look at: plan, model, tokens, image, data, device, or give "
+                         "--env");
     }
     console_output out;
     ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
     const alm_status status = alm_inspect_knobs(console_output_write, &out);
+    return console_output_close(&out, status == ALM_OK, status);
+}
+
+alm_status verb_inspect_device(cli_args *args)
+{
+    console_output out;
+    ALM_TRY(console_output_open(args->value[CLI_OUT], cli_given(args, CLI_FORCE), &out));
+    const alm_status status = alm_inspect_devices(console_output_write, &out);
     return console_output_close(&out, status == ALM_OK, status);
 }
 

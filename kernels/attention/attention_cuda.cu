@@ -138,13 +138,14 @@ extern "C" const alm_kernel alm_attention_cuda_kernels[] = {
      .accepts = accepts_bf16,
      .run = run_bf16},
     {.name = "attention_f32_cuda", .backend = ALM_BACKEND_CUDA, .min_arch = 80, .run = run_any},
-#ifdef ALM_HAS_SM90 /* behind the general one: only ASSEMLM_KERNEL, tests and benches take it */
+#ifdef ALM_HAS_SM90
     {.name = "attention_bf16_sm90",
      .backend = ALM_BACKEND_CUDA,
      .min_arch = 90,
      .max_arch = 90,
      .accepts = alm_attention_sm90_accepts,
-     .run = alm_attention_sm90_run},
+     .run = alm_attention_sm90_run,
+     .is_trial = true},
 #endif
     {.name = nullptr},
 };

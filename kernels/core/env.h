@@ -5,6 +5,10 @@
 
 #include "kernels/core/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct alm_knob {
     const char *name; /* "ASSEMLM_THREADS" */
     const char *help; /* one line */
@@ -16,5 +20,9 @@ const alm_knob *alm_knobs(int *count);
 /* The value of any variable, NULL when it is not set or empty. Valid until the environment changes.
  */
 const char *alm_env_get(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -113,9 +113,13 @@ struct alm_kernel {
     alm_status (*run_pair)(const alm_exec *x, const alm_op_args *a, const alm_op_args *b);
     int launches; /* CUDA: launches that run() makes; 0 stands for 1 */
     /* A library's: the bits of a row may depend on the number of rows. It stands behind a kernel
-     * that takes everything, so that only ASSEMLM_KERNEL and benches reach it; tests of bits leave
-     * it out. */
+     * that takes everything, so that only ASSEMLM_KERNEL and benches reach it. Benches compare it
+     * with ours, tests leave it out. */
     bool is_foreign;
+    /* Has not run on a device yet. It stands behind one that takes everything, too, until it has:
+     * only ASSEMLM_KERNEL takes it, tests and benches with ASSEMLM_TEST_HOPPER=1. Pairs, and
+     * buffers that are not aligned to 16 bytes, it may hand over to a kernel of other bits. */
+    bool is_trial;
 };
 
 enum { ALM_NO_INPUT = -1 };
@@ -135,6 +139,9 @@ struct alm_op_def {
      * input i; bf16_out for output 0, then rounded once to nearest even at the end. */
     uint32_t bf16_in;
     bool bf16_out;
+    /* Bit i: input i is a weight that input 0 is multiplied by. Where input 0 is BF16, an F32 one
+     * is rounded once, when the model is loaded. */
+    uint32_t bf16_weights;
 };
 
 /* Every operation of ops.def as `alm_op_<name>`, and all of them in the order of ops.def, NULL at

@@ -2,7 +2,8 @@
  *
  *     return alm_launch(x, "add", add_kernel, dim3(blocks), dim3(256), 0, a, b, out, rows, width);
  *
- * An empty grid is no launch. More than 48 KB of shared memory is asked for on the way. The error
+ * An empty grid is no launch. Much shared memory is asked for on the way: from 48 KB on, static and
+ * dynamic together, it must be, and no kernel has more than 8 KB of the first kind. The error
  * text names the launch, its grid and what the driver says.
  */
 #pragma once
@@ -10,6 +11,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/core/op.h"
+#include "kernels/cuda/error.h"
 
 #ifdef ALM_CUDA_SHIM
 #include <cuda_shim_launch.h> /* cudaLaunchKernelEx for host functions */
@@ -18,7 +20,8 @@
 static inline alm_status alm_launch_failed(const char *name, dim3 grid, dim3 block, size_t shared,
                                            cudaError_t error)
 {
-    return alm_fail(error == cudaErrorMemoryAllocation ? ALM_STATUS_MEMORY : ALM_STATUS_RESTART,
+    (void)cudaGetLastError(); /* one that is not sticky is forgotten */
+    return alm_fail(alm_cuda_status(error),
                     "%s: launch of %u x %u x %u blocks of %u threads with %zu bytes: %s", name,
                     grid.x, grid.y, grid.z, block.x * block.y * block.z, shared,
                     cudaGetErrorString(error));
@@ -32,7 +35,7 @@ alm_status alm_launch(const alm_exec *x, const char *name, void (*kernel)(P...),
         return ALM_OK;
     }
     cudaError_t error = cudaSuccess;
-    if (shared > 48 * 1024) {
+    if (shared > 40 * 1024) {
         error = cudaFuncSetAttribute((const void *)kernel,
                                      cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
     }

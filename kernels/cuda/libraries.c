@@ -1,6 +1,29 @@
 #include "kernels/cuda/libraries.h"
 
+#include <dlfcn.h>
+
 #include "kernels/core/memory.h"
+
+void *alm_library_open(int library, const char **name)
+{
+    static const char *const names[ALM_LIBRARIES][6] = {
+        [ALM_LIBRARY_CUBLASLT] = {"libcublasLt.so.13", "libcublasLt.so.12",
+                                  "/usr/local/cuda/lib64/libcublasLt.so.13",
+                                  "/usr/local/cuda/lib64/libcublasLt.so.12", "libcublasLt.so"},
+        [ALM_LIBRARY_CUDNN] = {"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9",
+                               "/usr/local/cuda/lib/libcudnn.so.9"},
+        [ALM_LIBRARY_NCCL] = {"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2",
+                              "/usr/local/cuda/lib/libnccl.so.2"},
+    };
+    for (int i = 0; names[library][i]; i++) {
+        void *handle = dlopen(names[library][i], RTLD_NOW | RTLD_LOCAL);
+        if (handle) {
+            *name = names[library][i];
+            return handle;
+        }
+    }
+    return NULL;
+}
 
 alm_status alm_libraries_create(alm_libraries **out)
 {

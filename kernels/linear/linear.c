@@ -82,4 +82,5 @@ const alm_op_def alm_op_linear = {
     .kernels = kernels,
     .bf16_in = 1 << 0,
     .bf16_out = true,
+    .bf16_weights = 1 << 1 | 1 << 4,
 };

@@ -54,7 +54,6 @@ struct prepared {
 };
 
 struct cublaslt {
-    void *library;
     cublasLtHandle_t handle;
 #define FIELD(name) decltype(&::name) name##_;
     FUNCTIONS(FIELD)
@@ -71,7 +70,10 @@ struct product_data {
 
 static alm_status failed(const char *what, cublasStatus_t status)
 {
-    return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: %s: status %d", what, (int)status);
+    const alm_status code = status == CUBLAS_STATUS_ALLOC_FAILED       ? ALM_STATUS_MEMORY
+                            : status == CUBLAS_STATUS_EXECUTION_FAILED ? ALM_STATUS_RESTART
+                                                                       : ALM_STATUS_DEVICE;
+    return alm_fail(code, "linear_bf16_cublaslt: %s: status %d", what, (int)status);
 }
 
 static void release(cublaslt *l, prepared *p)
@@ -96,25 +98,18 @@ static void close_library(void *state)
     if (l->handle) {
         (void)l->cublasLtDestroy_(l->handle);
     }
-    if (l->library) {
-        (void)dlclose(l->library);
-    }
     free(l);
 }
 
 static alm_status open_functions(cublaslt *l)
 {
-    static const char *const names[] = {
-        "libcublasLt.so.13", "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.13",
-        "/usr/local/cuda/lib64/libcublasLt.so.12", "libcublasLt.so"};
-    for (const char *name : names) {
-        l->library = l->library ? l->library : dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (!l->library) {
+    const char *name;
+    void *library = alm_library_open(ALM_LIBRARY_CUBLASLT, &name);
+    if (!library) {
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: no libcublasLt.so.13 or .12");
     }
 #define FIND(name)                                                                                 \
-    l->name##_ = (decltype(&::name))dlsym(l->library, #name);                                      \
+    l->name##_ = (decltype(&::name))dlsym(library, #name);                                      \
     if (!l->name##_) {                                                                             \
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: the library has no " #name);     \
     }
@@ -264,9 +259,10 @@ static alm_status run_product(const alm_exec *x, cublaslt *l, const product_key 
         p = memcmp(&l->shapes[i].key, key, sizeof *key) == 0 ? &l->shapes[i] : nullptr;
     }
     if (!p) {
-        if (l->n_prepared == SHAPES) {
-            return alm_fail(ALM_STATUS_INTERNAL, "linear_bf16_cublaslt: more than %d shapes",
-                            (int)SHAPES);
+        if (l->n_prepared == SHAPES) { /* rows come in many sizes: begin anew */
+            while (l->n_prepared > 0) {
+                release(l, &l->shapes[--l->n_prepared]);
+            }
         }
         p = &l->shapes[l->n_prepared];
         p->key = *key;

@@ -283,15 +283,17 @@ extern "C" const alm_kernel alm_linear_cuda_kernels[] = {
      .accepts = linear_mma_accepts,
      .run = run_mma,
      .run_pair = linear_mma_run_pair},
+    {.name = "linear_cuda", .backend = ALM_BACKEND_CUDA, .min_arch = 80, .run = run_general},
 #ifdef ALM_HAS_SM90
     {.name = "linear_bf16_sm90",
      .backend = ALM_BACKEND_CUDA,
      .min_arch = 90,
      .max_arch = 90,
      .accepts = alm_linear_sm90_accepts,
-     .run = alm_linear_sm90_run},
+     .run = alm_linear_sm90_run,
+     .run_pair = linear_mma_run_pair, /* pairs are small: the clouds' steps of the bridge */
+     .is_trial = true},
 #endif
-    {.name = "linear_cuda", .backend = ALM_BACKEND_CUDA, .min_arch = 80, .run = run_general},
     {.name = "linear_bf16_mma_128x256",
      .backend = ALM_BACKEND_CUDA,
      .min_arch = 80,

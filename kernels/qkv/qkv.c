@@ -132,4 +132,5 @@ const alm_op_def alm_op_qkv = {
     .kernels = kernels,
     .bf16_in = 1 << ALM_QKV_X,
     .bf16_out = true,
+    .bf16_weights = 7 << ALM_QKV_WEIGHT,
 };

@@ -2,13 +2,14 @@
  * kernels of gather_rows, linear, rotary and place_rows. */
 #include "kernels/cuda/device.cuh"
 
+#include "kernels/core/env.h"
 #include "kernels/cuda/table.h"
 
 #include "kernels/qkv/qkv_mma.cuh"
 
 static const alm_kernel *best(const alm_op_def *op, const alm_op_args *a, const alm_device *device)
 {
-    return alm_op_kernel(op, a, device, nullptr);
+    return alm_op_kernel(op, a, device, alm_env_get("ASSEMLM_KERNEL"));
 }
 
 static alm_status run_composed(const alm_exec *x, const alm_op_args *a)

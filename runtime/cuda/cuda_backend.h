@@ -36,6 +36,9 @@ typedef struct alm_cuda_timeline {
 /* ALM_OK, or the error as a status with a text: what it is about, and what the driver says. */
 alm_status almi_cuda_check(cudaError_t error, const char *what);
 
+/* Whether code for the architectures ("80;90a") runs on a GPU of 10·major + minor. */
+bool almi_cuda_has_code(const char *archs, int arch);
+
 /* Makes the GPU the one of this thread. */
 alm_status almi_cuda_use(const alm_cuda_target *target);
 /* The same before something is destroyed: errors are ignored, the text of the one before stays. */
@@ -52,8 +55,8 @@ void almi_cuda_free_pinned(void *block);
 /* Uploads the weights of the graph that are not on the device yet. lookup gives host memory. */
 alm_status almi_cuda_weights_load(alm_cuda_target *target, const alm_graph *graph,
                                   alm_weight_data *lookup, void *context);
-/* Device memory of a loaded weight; NULL when it is not there. */
-const void *almi_cuda_weight(alm_cuda_target *target, const char *name);
+/* Device memory of a loaded weight of this type; NULL when it is not there. */
+const void *almi_cuda_weight(alm_cuda_target *target, const char *name, const alm_desc *desc);
 void almi_cuda_weights_free(alm_cuda_target *target);
 
 /* timeline.c */

@@ -1,9 +1,11 @@
 /* Opens a GPU. Refused, each with one line: no driver, a driver older than the toolkit needs, no
- * such device, an architecture below sm_80. */
+ * such device, an architecture below sm_80 or one that this program has no code for. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/cuda/error.h"
 #include "kernels/cuda/table.h"
 #include "runtime/cuda/cuda_backend.h"
 
@@ -19,15 +21,19 @@ enum { OLDEST_ARCH = 80 };
 
 alm_status almi_cuda_check(cudaError_t error, const char *what)
 {
-    switch (error) {
-    case cudaSuccess: return ALM_OK;
-    case cudaErrorMemoryAllocation:
-        (void)cudaGetLastError(); /* it is not sticky: forget it */
-        return alm_fail(ALM_STATUS_MEMORY, "out of device memory: %s", what);
-    default:
-        return alm_fail(ALM_STATUS_RESTART, "the GPU failed at %s: %s (%s)", what,
-                        cudaGetErrorString(error), cudaGetErrorName(error));
+    const alm_status status = alm_cuda_status(error);
+    size_t free_bytes = 0, all_bytes = 0;
+    if (status == ALM_OK) {
+        return ALM_OK;
     }
+    (void)cudaGetLastError(); /* one that is not sticky is forgotten */
+    if (status == ALM_STATUS_MEMORY) {
+        (void)cudaMemGetInfo(&free_bytes, &all_bytes);
+        return alm_fail(status, "out of device memory: %s, %zu of the device's %zu bytes are free",
+                        what, free_bytes, all_bytes);
+    }
+    return alm_fail(status, "the GPU failed at %s: %s (%s)", what, cudaGetErrorString(error),
+                    cudaGetErrorName(error));
 }
 
 alm_status almi_cuda_use(const alm_cuda_target *t)
@@ -127,6 +133,22 @@ static alm_status count_devices(int *count)
     return ALM_OK;
 }
 
+/* Whether one of the architectures ("80;90a") has code for the GPU: code of sm_XY runs from X.Y to
+ * the end of generation X, with an 'a' on X.Y alone. */
+bool almi_cuda_has_code(const char *archs, int arch)
+{
+    for (const char *at = archs; *at; at += *at == ';') {
+        char *end;
+        const long built = strtol(at, &end, 10);
+        const bool only = *end == 'a';
+        if (only ? built == arch : built / 10 == arch / 10 && built <= arch) {
+            return true;
+        }
+        at = end + strcspn(end, ";");
+    }
+    return false;
+}
+
 static alm_status describe(int index, alm_cuda_target *t)
 {
     struct cudaDeviceProp p;
@@ -142,6 +164,14 @@ static alm_status describe(int index, alm_cuda_target *t)
                         alm_cuda_backend_name, index, p.name, p.major, p.minor, OLDEST_ARCH / 10,
                         OLDEST_ARCH % 10);
     }
+#ifdef ALM_CUDA_ARCHS
+    if (!almi_cuda_has_code(ALM_CUDA_ARCHS, arch)) {
+        return alm_fail(ALM_STATUS_DEVICE,
+                        "%s:%d: this assemlm has no code for %s, compute capability %d.%d: it was "
+                        "built with ASSEMLM_CUDA_ARCHS=\"%s\"",
+                        alm_cuda_backend_name, index, p.name, p.major, p.minor, ALM_CUDA_ARCHS);
+    }
+#endif
     t->base.device = (alm_device){.backend = ALM_BACKEND_CUDA,
                                   .arch = arch,
                                   .threads = 1,
@@ -151,6 +181,12 @@ static alm_status describe(int index, alm_cuda_target *t)
     snprintf(t->base.name, sizeof t->base.name, "%s:%d (%.100s)", alm_cuda_backend_name, index,
              p.name);
     return ALM_OK;
+}
+
+int alm_cuda_device_count(void)
+{
+    int count = 0;
+    return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
 alm_status alm_target_open_cuda(int index, alm_target **out)
@@ -173,7 +209,7 @@ alm_status alm_target_open_cuda(int index, alm_target **out)
     alm_status status = describe(index, t);
     if (status == ALM_OK) {
         status = almi_cuda_use(t);
-        if (status == ALM_STATUS_RESTART) {
+        if (status == ALM_STATUS_RESTART || status == ALM_STATUS_INTERNAL) {
             status = ALM_STATUS_DEVICE; /* nothing ran yet: there is nothing to restart */
         }
     }

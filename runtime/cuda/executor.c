@@ -52,9 +52,9 @@ static size_t aligned(size_t bytes)
 
 /* ---- Making ---- */
 
-static const void *weight_on_device(void *context, const char *name)
+static const void *weight_on_device(void *context, const char *name, const alm_desc *desc)
 {
-    return almi_cuda_weight(context, name);
+    return almi_cuda_weight(context, name, desc);
 }
 
 static size_t output_bytes(const alm_graph *g)
@@ -78,7 +78,9 @@ static alm_status upload_constants(const cuda_executor *e)
                                     "uploading constants"));
         }
     }
-    return ALM_OK;
+    /* A copy from memory that is not pinned may return before it has arrived, and our streams do
+     * not wait for it. */
+    return almi_cuda_check(cudaDeviceSynchronize(), "uploading constants");
 }
 
 static alm_status make_event(cudaEvent_t *out)
@@ -415,6 +417,37 @@ static alm_status capture(cuda_executor *e)
     return status;
 }
 
+static bool is_alive(const cuda_executor *e)
+{
+    (void)cudaGetLastError();
+    return cudaStreamSynchronize(e->timeline->stream[0]) == cudaSuccess &&
+           cudaStreamSynchronize(e->timeline->stream[1]) == cudaSuccess;
+}
+
+/* The graph for the runs that come. The run before was a good one: a GPU that refuses the graph
+ * gets it once more without overlapping launches, and then runs node by node; results say so. */
+static alm_status make_graph(cuda_executor *e)
+{
+    char *note = e->base.note;
+    alm_status status = capture(e);
+    for (int attempt = 0; attempt < 2 && status != ALM_OK; attempt++) {
+        if (status == ALM_STATUS_MEMORY) {
+            return status;
+        }
+        if (!is_alive(e)) {
+            return ALM_STATUS_RESTART;
+        }
+        snprintf(note, sizeof e->base.note, "%s: %s",
+                 e->overlap ? "launches do not overlap" : "launched node by node, not as a graph",
+                 alm_error_message());
+        alm_error_clear();
+        e->capture = e->overlap;
+        e->overlap = false;
+        status = e->capture ? capture(e) : ALM_OK;
+    }
+    return status;
+}
+
 /* ---- Running ---- */
 
 static alm_status stage_times(cuda_executor *e)
@@ -513,7 +546,7 @@ alm_status almi_cuda_run(alm_executor *base, alm_observe_fn *observe, void *cont
     }
     if (status == ALM_OK && e->capture && !e->graph) {
         alm_range_begin("run", "capture");
-        status = capture(e); /* for the runs that come */
+        status = make_graph(e);
         alm_range_end();
     }
     return almi_cuda_timeline_check(e->timeline, status);

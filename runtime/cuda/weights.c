@@ -23,6 +23,7 @@ enum {
 typedef struct weight {
     const char *name; /* owned by the state file, or a copy: see keep_name */
     const void *host;
+    alm_dtype dtype;      /* graphs may have one weight in two types: they are two here */
     size_t bytes, offset; /* in the device block */
 } weight;
 
@@ -40,23 +41,23 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const weight *)a)->name, ((const weight *)b)->name);
 }
 
-static const void *find(const alm_cuda_weights *w, const char *name)
+static const void *find(const alm_cuda_weights *w, const char *name, const alm_desc *desc)
 {
     const weight key = {.name = name};
     for (; w; w = w->next) {
         const weight *found =
             bsearch(&key, w->entries, (size_t)w->count, sizeof *w->entries, by_name);
-        if (found) {
+        if (found && found->dtype == desc->dtype) {
             return w->device + found->offset;
         }
     }
     return NULL;
 }
 
-const void *almi_cuda_weight(alm_cuda_target *t, const char *name)
+const void *almi_cuda_weight(alm_cuda_target *t, const char *name, const alm_desc *desc)
 {
     pthread_mutex_lock(&t->lock);
-    const void *found = find(t->weights, name);
+    const void *found = find(t->weights, name, desc);
     pthread_mutex_unlock(&t->lock);
     return found;
 }
@@ -94,10 +95,12 @@ static alm_status collect(const alm_cuda_target *t, const alm_graph *g, alm_weig
     char *text = w->names;
     for (int v = 0; v < g->n_values; v++) {
         const alm_value_info *info = &g->values[v];
-        if (info->storage != ALM_STORAGE_WEIGHT || find(t->weights, info->name)) {
+        if (info->storage != ALM_STORAGE_WEIGHT || find(t->weights, info->name, &info->desc)) {
             continue;
         }
-        weight fresh = {.name = text, .host = lookup(context, info->name)};
+        weight fresh = {.name = text,
+                        .host = lookup(context, info->name, &info->desc),
+                        .dtype = info->desc.dtype};
         if (!fresh.host) {
             return alm_fail(ALM_STATUS_INTERNAL, "%s: no data", info->name);
         }

@@ -70,6 +70,8 @@ function(alm_cuda_flags target)
     -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-ffp-contract=off,-fno-strict-aliasing,-fvisibility=hidden>
     $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${ASSEMLM_WERROR}>>:SHELL:-Werror all-warnings>)
 endfunction()
+# What is said of a GPU that there is no code for.
+set_source_files_properties(runtime/cuda/device.c runtime/cuda/facts.c PROPERTIES COMPILE_DEFINITIONS "ALM_CUDA_ARCHS=\"${ASSEMLM_CUDA_ARCHS}\"")
 foreach(layer ${cuda_layers})
   target_link_libraries(${layer} PUBLIC alm_flags CUDA::cudart_static)
   alm_cuda_flags(${layer})

@@ -34,6 +34,10 @@ runs 2 "dtype" inspect plan --model "$model" --dtype f16
 says "f16"
 runs 0 "plan in bf16" inspect plan --model "$model" --pages 96x96 --dtype bf16 --device cpu
 shows "BF16 ["
+runs 0 "devices" inspect device
+check "the CPU" grep -Eq '^cpu +(AVX-512|AVX2|no AVX2), [0-9]+ threads$' "$out"
+check "what auto takes" grep -Eq '^auto +takes (the CPU|cuda:[0-9]+)$' "$out"
+runs 2 "devices have no argument" inspect device cuda
 runs 0 "knobs" inspect --env
 shows "ASSEMLM_CPU_ISA"
 ASSEMLM_CPU_ISA=generic "$program" inspect --env >"$out"

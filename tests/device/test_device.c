@@ -1,6 +1,7 @@
 /* The model on a device: a GPU, or the CUDA kernels on the CPU (tests/cuda_shim). In float32 the
  * same limits as on the CPU; in bf16 see tests/models/test_bf16.c for the bounds. */
 #include "runtime/backend.h"
+#include "runtime/session.h"
 #include "tests/models/bf16_limits.h"
 #include "tests/models/golden.h"
 #include "tests/shim/alm_test.h"
@@ -117,6 +118,39 @@ static void compare_bits(const char *dtype)
         }
     }
     alm_test_close(&m);
+}
+
+/* A model of F32 runs with the kernels of a bf16 one, and with its bits: the values are the same.
+ */
+ALM_TEST(device, bits_of_an_f32_file)
+{
+    alm_golden_row rows[ROWS];
+    double pose[2][9];
+    const char *folders[] = {alm_test_golden("tiny/model"), NULL};
+    alm_test_model m[2] = {{NULL}, {NULL}};
+    REQUIRE_DEVICE();
+    ALM_REQUIRE(alm_golden_rows(alm_test_golden("tiny"), rows, ROWS) > 0);
+    folders[1] = alm_test_f32_model(folders[0]);
+    ALM_REQUIRE(folders[1]);
+    for (int i = 0; i < 2; i++) {
+        m[i] = alm_test_open_on(folders[i], 0, alm_cuda_backend_name, "bf16");
+        ALM_REQUIRE(m[i].session);
+        predict(m[i].session, &rows[0].sample, pose[i]);
+    }
+    ALM_CHECK(memcmp(pose[0], pose[1], sizeof pose[0]) == 0);
+    ALM_CHECK_INT(alm_session_nodes(m[0].session), alm_session_nodes(m[1].session));
+    int on_tensor_cores = 0;
+    for (int n = 0; n < alm_session_nodes(m[0].session) && !alm_test_failed(); n++) {
+        const alm_node_info a = alm_session_node(m[0].session, n),
+                            b = alm_session_node(m[1].session, n);
+        on_tensor_cores += strstr(a.kernel, "_mma") != NULL;
+        if (strcmp(a.kernel, b.kernel) != 0 && strstr(a.kernel, "_mma")) {
+            ALM_FAIL("%s: %s, from F32: %s", a.name, a.kernel, b.kernel);
+        }
+    }
+    ALM_CHECK(on_tensor_cores > 20);
+    alm_test_close(&m[0]);
+    alm_test_close(&m[1]);
 }
 
 ALM_TEST(device, bits_f32)

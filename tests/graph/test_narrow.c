@@ -100,7 +100,7 @@ ALM_TEST(narrow, exactly_the_operands_of_products)
     for (int v = 0; v < g->n_values; v++) {
         const alm_value_info *info = &g->values[v];
         if (g->values[info->root].storage == ALM_STORAGE_WEIGHT) {
-            continue; /* as in the file */
+            continue; /* below */
         }
         const bool is_narrow = info->desc.dtype == ALM_DTYPE_BF16;
         narrow += is_narrow;
@@ -111,6 +111,49 @@ ALM_TEST(narrow, exactly_the_operands_of_products)
     }
     ALM_CHECK_INT(narrow, NARROW_NAMES);
     alm_graph_destroy(g);
+}
+
+/* With weights of F32: products of narrow operands get narrow weights, and nothing else does. Cold
+ * and warm runs share them. */
+static int narrow_weights(bool warm)
+{
+    alm_graph *g = small_model(warm);
+    int narrow = 0;
+    for (int v = 0; g && v < g->n_values; v++) {
+        if (g->values[v].storage == ALM_STORAGE_WEIGHT) {
+            g->values[v].desc.dtype = ALM_DTYPE_F32;
+        }
+    }
+    if (!g || alm_graph_narrow(g) != ALM_OK) {
+        ALM_FAIL("%s", alm_error_message());
+        return 0;
+    }
+    for (int n = 0; n < g->n_nodes; n++) {
+        const alm_node *node = &g->nodes[n];
+        const bool is_product = node->op == &alm_op_linear || node->op == &alm_op_qkv;
+        for (int i = 1; i < node->n_in; i++) {
+            const alm_value v = node->in[i];
+            if (v == ALM_NONE || g->values[v].storage != ALM_STORAGE_WEIGHT) {
+                continue;
+            }
+            const bool is_matrix = is_product && (i == 1 || i == 4) &&
+                                   g->values[node->in[0]].desc.dtype == ALM_DTYPE_BF16;
+            const bool is_narrow = g->values[v].desc.dtype == ALM_DTYPE_BF16;
+            narrow += is_narrow;
+            if (is_narrow != is_matrix) {
+                ALM_FAIL("%s: %s is %s", node->name, g->values[v].name,
+                         alm_dtype_name(g->values[v].desc.dtype));
+            }
+        }
+    }
+    alm_graph_destroy(g);
+    return narrow;
+}
+
+ALM_TEST(narrow, weights_of_f32_files_follow_their_operands)
+{
+    ALM_CHECK(narrow_weights(false) > 25);
+    ALM_CHECK(narrow_weights(true) > 5);
 }
 
 /* A warm run finds the keys and values that a cold one left. */
@@ -247,4 +290,20 @@ ALM_TEST(narrow, tells_what_an_operation_refuses)
     ALM_CHECK_STATUS(alm_graph_narrow(g), ALM_STATUS_INTERNAL);
     ALM_CHECK_TEXT(alm_error_message(), "mixed, narrowed: attention: k is F32, expected BF16");
     alm_graph_destroy(g);
+}
+
+/* A weight that is read in two ways stays as it is. */
+ALM_TEST(narrow, a_weight_with_another_reader_stays_wide)
+{
+    const toy t = toy_graph();
+    alm_value weight = ALM_NONE;
+    for (int n = 0; n < t.g->n_nodes; n++) {
+        weight = t.g->nodes[n].out[0] == t.product ? t.g->nodes[n].in[1] : weight;
+    }
+    ALM_REQUIRE(weight != ALM_NONE);
+    t.g->values[weight].desc.dtype = ALM_DTYPE_F32;
+    alm_graph_output(t.g, alm_build_add(t.g, "sum", weight, weight));
+    ALM_REQUIRE_OK(alm_graph_narrow(t.g));
+    ALM_CHECK(is_bf16(&t, t.turned) && !is_bf16(&t, weight));
+    alm_graph_destroy(t.g);
 }

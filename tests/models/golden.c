@@ -1,10 +1,15 @@
 #include "tests/models/golden.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "kernels/core/numeric.h"
 #include "runtime/input/state.h"
+#include "runtime/output/safetensors_write.h"
 #include "tests/shim/alm_test.h"
 
 /* ---- Files ---- */
@@ -338,4 +343,52 @@ int alm_golden_compare(alm_session *session, const char *folder, alm_golden_limi
         remove(dump_path);
     }
     return compared;
+}
+
+static float *widened(const alm_state_tensor *t)
+{
+    const int64_t count = alm_desc_count(&t->desc);
+    float *values = malloc((size_t)count * sizeof *values);
+    for (int64_t i = 0; values && i < count; i++) {
+        values[i] = alm_weight_at(t->desc.dtype == ALM_DTYPE_BF16, t->data, i);
+    }
+    return values;
+}
+
+const char *alm_test_f32_model(const char *folder)
+{
+    static char made[1024];
+    char path[1200], from[1200];
+    alm_state *state = NULL;
+    snprintf(made, sizeof made, "%s/f32_model", alm_test_folder());
+    snprintf(path, sizeof path, "%s/model.safetensors", made);
+    if (alm_state_open(folder, &state) != ALM_OK || (mkdir(made, 0777) != 0 && errno != EEXIST)) {
+        ALM_FAIL("%s: %s", folder, alm_error_message());
+        return NULL;
+    }
+    static const char *const others[] = {"config.yaml", "base"};
+    for (size_t i = 0; i < 2; i++) {
+        char to[1200];
+        snprintf(from, sizeof from, "%s/%s", folder, others[i]);
+        snprintf(to, sizeof to, "%s/%s", made, others[i]);
+        ALM_CHECK(symlink(from, to) == 0 || errno == EEXIST);
+    }
+    const size_t count = (size_t)alm_state_count(state);
+    alm_tensor_entry *entries = calloc(count, sizeof *entries);
+    for (size_t i = 0; entries && i < count; i++) {
+        const alm_state_tensor *t = alm_state_at(state, (int)i);
+        entries[i] = (alm_tensor_entry){.name = t->name, .desc = t->desc, .data = widened(t)};
+        entries[i].desc.dtype = ALM_DTYPE_F32;
+    }
+    remove(path);
+    const bool done = entries && alm_safetensors_save(path, entries, count) == ALM_OK;
+    for (size_t i = 0; entries && i < count; i++) {
+        free((void *)(uintptr_t)entries[i].data);
+    }
+    free(entries);
+    alm_state_close(state);
+    if (!done) {
+        ALM_FAIL("%s: %s", path, alm_error_message());
+    }
+    return done ? made : NULL;
 }

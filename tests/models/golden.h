@@ -32,6 +32,10 @@ alm_test_model alm_test_open_on(const char *folder, int threads, const char *dev
                                 const char *dtype);
 void alm_test_close(alm_test_model *model);
 
+/* The same model with every weight as F32, in a folder of its own; NULL and a failure when it
+ * cannot be made. Valid until the next call. */
+const char *alm_test_f32_model(const char *folder);
+
 /* The samples of expected.json, at most `room`; paths and texts live until the program ends.
  * Returns their number. */
 typedef struct alm_golden_row {

@@ -53,6 +53,29 @@ static void predict(alm_session *session, const alm_sample *sample, double pose[
     memcpy(pose + 3, r.raw_rotation_6d, 6 * sizeof *pose);
 }
 
+/* A file with the same values in F32 gives the same bits. (That its weights are rounded at all is
+ * for test_narrow.c.) */
+ALM_TEST(bf16, f32_files_give_the_bits_of_bf16_files)
+{
+    enum { ROOM = 16 };
+    static const char *const dtypes[] = {"bf16", "f32"};
+    alm_golden_row rows[ROOM];
+    double pose[2][9];
+    const char *folders[] = {alm_test_golden("tiny/model"), NULL};
+    ALM_REQUIRE(alm_golden_rows(alm_test_golden("tiny"), rows, ROOM) >= 2);
+    folders[1] = alm_test_f32_model(folders[0]);
+    ALM_REQUIRE(folders[1]);
+    for (int d = 0; d < 2; d++) {
+        for (int f = 0; f < 2; f++) {
+            alm_test_model m = alm_test_open_on(folders[f], 2, "cpu", dtypes[d]);
+            ALM_REQUIRE(m.session);
+            predict(m.session, &rows[1].sample, pose[f]);
+            alm_test_close(&m);
+        }
+        ALM_CHECK(memcmp(pose[0], pose[1], sizeof pose[0]) == 0);
+    }
+}
+
 /* A warm run reads keys and values that a cold one rounded; other threads split other rows. */
 ALM_TEST(bf16, bits_do_not_depend_on_threads_or_on_what_was_before)
 {

@@ -21,7 +21,6 @@ typedef struct tester {
     alm_op_report_fn *report;
     void *context;
     int reports;
-    bool library_is_absent; /* of a kernel around a library */
     void *values[ALM_OP_TEST_INPUTS];
     alm_pool *pool[OP_TEST_MAX_THREADS + 1];
 } tester;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/cuda/libraries.h"
 #include "tests/ops/op_setup.h"
 
 /* Device memory of a buffer; data lies where it lies in the buffer, counted from an address aligned
@@ -27,8 +26,6 @@ typedef struct mirrors {
 } mirrors;
 
 static const char *running = "?";
-static alm_libraries *libraries;
-static int library_runs; /* with these libraries, which know a limited number of shapes */
 
 static void must(cudaError_t error, const char *what)
 {
@@ -174,34 +171,23 @@ static alm_status launch(const alm_exec *x, const variant *v, const mirrors *m, 
     return n == 2 ? v->kernel->run_pair(x, &m[0].args, &m[1].args) : v->kernel->run(x, &m[0].args);
 }
 
-static void open_libraries(void)
-{
-    alm_libraries_destroy(libraries);
-    libraries = NULL;
-    must(alm_libraries_create(&libraries) == ALM_OK ? cudaSuccess : cudaErrorMemoryAllocation,
-         "alm_libraries_create");
-    library_runs = 0;
-}
-
 static alm_status run(const alm_op_test_device *d, const variant *v, setup *const *s, int n,
                       int32_t *fault)
 {
     mirrors m[2];
     running = v->kernel->name;
-    if (strstr(running, "_cublaslt") && ++library_runs > 64) {
-        open_libraries();
-    }
     for (int i = 0; i < n; i++) {
         upload(&m[i], v, s[i]);
     }
     int32_t *device_fault = device_memory(sizeof *fault);
     copy(device_fault, fault, sizeof *fault, cudaMemcpyHostToDevice);
+    /* Such copies may return before they have arrived, and our stream does not wait for them. */
+    must(cudaDeviceSynchronize(), "uploading");
     const alm_exec exec = {.device = &d->device,
                            .stream = d->own,
                            .fault = device_fault,
                            .fault_code = ALM_OP_TEST_FAULT,
-                           .overlap = v->overlap,
-                           .libraries = libraries};
+                           .overlap = v->overlap};
     alm_status status = launch(&exec, v, m, n);
     if (status == ALM_OK && v->overlap) {
         status = launch(&exec, v, m, n);
@@ -237,7 +223,6 @@ const alm_op_test_device *alm_op_test_cuda(const alm_kernel *(*kernels)(const al
     if (!d.run) {
         must(cudaSetDevice(0), "cudaSetDevice");
         must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
-        open_libraries();
         d = (alm_op_test_device){
             .device = {.backend = ALM_BACKEND_CUDA,
                        .arch = 10 * attribute(cudaDevAttrComputeCapabilityMajor) +

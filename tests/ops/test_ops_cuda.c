@@ -63,6 +63,9 @@ ALM_TEST(cuda_ops, tables)
         bool general = false;
         for (const alm_kernel *k = alm_cuda_kernels(op); k->name; k++) {
             general = general || (!k->accepts && k->min_arch == 80 && k->max_arch == 0);
+            if ((k->is_foreign || k->is_trial) && !general) {
+                ALM_FAIL("%s: kernel %s would be chosen", op->name, k->name);
+            }
             if (strncmp(k->name, op->name, strlen(op->name)) != 0) {
                 ALM_FAIL("%s: kernel %s has another name", op->name, k->name);
             }

@@ -9,6 +9,7 @@
 
 #include <time.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -660,6 +661,13 @@ extern "C" cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeT
     return cudaSuccess;
 }
 
+static std::atomic<int> refused_graphs;
+
+extern "C" void alm_shim_refuse_graphs(int n)
+{
+    refused_graphs = n;
+}
+
 extern "C" cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
                                             unsigned long long)
 {
@@ -669,6 +677,10 @@ extern "C" cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g
     }
     if (!exec || !graph) {
         return call.end(cudaErrorInvalidValue);
+    }
+    if (refused_graphs > 0) {
+        refused_graphs--;
+        return call.end(cudaErrorInvalidResourceHandle);
     }
     *exec = new CUgraphExec_st{graph->nodes};
     live_objects++;

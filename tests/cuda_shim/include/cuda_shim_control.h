@@ -56,6 +56,10 @@ void alm_shim_fail_call(long n);
  * those after it succeed. 0: none. */
 void alm_shim_fail_alloc(long n);
 
+/* The next n graphs are refused by cudaGraphInstantiate with cudaErrorInvalidResourceHandle, which
+ * is not sticky. */
+void alm_shim_refuse_graphs(int n);
+
 /* ---- Counts, since the program started ---- */
 long alm_shim_calls(void);
 long alm_shim_allocs(void);
