@@ -155,14 +155,14 @@ check "benches have the Hopper kernels that passed" grep -q hopper=1 "$work/list
 behave cuda_ops.linear=fail cuda_ops.qkv=stubborn cuda_ops.attention=crash cuda_ops.knn=none assemlm=code3 \
     check_linear_sm90=fail device.golden_tiny=hang
 rm -f "$work"/tmp/*.made
-gpu 1 wrong TEST_SECONDS=2 LANES=3 STEPS='ops models demo release bench_cold ops_hopper bench_cold_hopper conformance bench_linear'
+gpu 1 wrong TEST_SECONDS=3 LANES=3 STEPS='ops models demo release bench_cold ops_hopper bench_cold_hopper conformance bench_linear'
 nothing_left wrong
 has wrong 'row("ops")["note"].startswith("1 of 5 operations; failed: ")'
-for text in 'linear (failed)' 'qkv (ran past 2 s)' 'attention (signal 11)' 'knn (ran no test)'; do
+for text in 'linear (failed)' 'qkv (ran past 3 s)' 'attention (signal 11)' 'knn (ran no test)'; do
     has wrong "'$text' in row('ops')['note']"
 done
 has wrong '"got 2, wanted 1" in row("ops")["reason"] and row("conformance")["verdict"] == "passed"'
-has wrong 'row("models")["note"] == "1 of 2 tests; failed: golden_tiny (ran past 2 s)"'
+has wrong 'row("models")["note"] == "1 of 2 tests; failed: golden_tiny (ran past 3 s)"'
 has wrong 'row("demo")["verdict"] == "FAILED (3)" and row("synth")["code"] == 1'
 has wrong 'row("release")["note"] == "there is no model of released size" and "release" in s["not_reached"]'
 has wrong 'row("bench_cold_hopper")["note"] == "there is no model of released size"'
@@ -188,7 +188,7 @@ check "the summary has both" test "$(grep -c '^GPU: ' "$work/second/summary.txt"
 gpu 8 late LIMIT=3 STEPS=conformance
 has late 's["passed"] == 0 and s["not_reached"] == ["conformance"] and not s["complete"]'
 behave cuda_conformance=stubborn
-gpu 1 limit LIMIT=6 STEPS='conformance demo'
+gpu 1 limit LIMIT=9 STEPS='conformance demo'
 has limit '"ran past" in row("conformance")["verdict"] and s["not_reached"] == ["demo"]'
 nothing_left limit
 for signal in TERM INT KILL; do
