@@ -23,10 +23,10 @@ VISION = dict(layers=24, width=1024, heads=16, mlp=4096, patch=1536, merge=4, ou
 TEXT = dict(layers=28, width=2048, heads=16, kv_heads=8, head_dim=128, mlp=6144)
 
 
-def build(torch, layers):
-    """Random weights, scaled so that activations stay of order one."""
+def build(torch, layers, **where):
+    """Random weights, scaled so that activations stay of order one, drawn where they are used."""
     def matrix(rows, columns):
-        return torch.randn(rows, columns) / math.sqrt(columns)
+        return torch.randn(rows, columns, **where) / math.sqrt(columns)
 
     v, t = VISION, TEXT
     q, kv = t["heads"] * t["head_dim"], t["kv_heads"] * t["head_dim"]
@@ -81,26 +81,16 @@ def language_model(torch, w, tokens, features, cos, sin, mask):
     return norm(h)
 
 
-def to_device(value, **where):
-    if isinstance(value, dict):
-        return {key: to_device(v, **where) for key, v in value.items()}
-    return [to_device(v, **where) for v in value] if isinstance(value, list) else value.to(**where)
-
-
 class Pytorch:
     def __init__(self, torch, layers, device):
-        self.torch, self.w, self.device = torch, build(torch, layers), device
-        angles = lambda n, half: torch.randn(n, half).repeat(1, 2)
+        where = dict(device=device, dtype=torch.bfloat16 if device == "cuda" else torch.float32)
+        self.torch, self.w, self.device = torch, build(torch, layers, **where), device
+        angles = lambda n, half: torch.randn(n, half, device=device).repeat(1, 2)
         a, b = angles(PATCHES, VISION["width"] // VISION["heads"] // 2), angles(TOKENS, TEXT["head_dim"] // 2)
-        self.rotary = a.cos(), a.sin(), b.cos(), b.sin()
-        self.patches = torch.randn(PAGES, PATCHES, VISION["patch"])
-        self.rest = torch.randn(TOKENS - PAGES * PATCHES // VISION["merge"], TEXT["width"])
-        self.mask = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
-        if device == "cuda":
-            where = dict(device="cuda", dtype=torch.bfloat16)
-            self.w, self.rotary = to_device(self.w, **where), to_device(list(self.rotary), **where)
-            self.patches, self.rest = self.patches.to(**where), self.rest.to(**where)
-            self.mask = self.mask.to("cuda")
+        self.rotary = [x.to(**where) for x in (a.cos(), a.sin(), b.cos(), b.sin())]
+        self.patches = torch.randn(PAGES, PATCHES, VISION["patch"], **where)
+        self.rest = torch.randn(TOKENS - PAGES * PATCHES // VISION["merge"], TEXT["width"], **where)
+        self.mask = torch.ones(TOKENS, TOKENS, dtype=torch.bool, device=device).tril()
 
     def now(self):
         if self.device == "cuda":

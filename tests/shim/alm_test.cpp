@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <cstdarg>
@@ -159,6 +160,16 @@ extern "C" float alm_test_uniform(void)
 {
     return (float)((int64_t)(alm_test_random() >> 40) - (1 << 23)) * 0x1p-23f;
 }
+
+#ifdef ALM_STATIC_LIBSTDCXX
+// Debian's libstdc++.a asks for it (std::random_device), glibc has it only since 2.36: programs for
+// machines with 2.35 (tools/gpu_bundle) bring their own.
+extern "C" uint32_t arc4random(void) noexcept
+{
+    uint32_t value = 0;
+    return getrandom(&value, sizeof value, 0) == sizeof value ? value : 4;
+}
+#endif
 
 int main(int argc, char **argv)
 {
