@@ -109,7 +109,7 @@ static alm_status open_functions(cublaslt *l)
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: no libcublasLt.so.13 or .12");
     }
 #define FIND(name)                                                                                 \
-    l->name##_ = (decltype(&::name))dlsym(library, #name);                                      \
+    l->name##_ = (decltype(&::name))dlsym(library, #name);                                         \
     if (!l->name##_) {                                                                             \
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: the library has no " #name);     \
     }
