@@ -526,7 +526,7 @@ ALM_TEST(device_refused, code)
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (almi_cuda_has_code(list[i].archs, list[i].arch) != list[i].runs) {
-            ALM_FAIL("\",s\" on ,d: not ,d", list[i].archs, list[i].arch, list[i].runs);
+            ALM_FAIL("\"%s\" on %d: not %d", list[i].archs, list[i].arch, list[i].runs);
         }
     }
 }
