@@ -1,6 +1,7 @@
 # tools/gpu_check with programs and tools that pass, fail, hang, ignore TERM or crash, in place of a GPU:
 #   test_gpu_check.sh ASSEMLM SOURCE TEST_OPS_SHIM
 . "$(dirname "$0")/common.sh"
+unset BUILD_DIR STEPS LIMIT ARCHS SANITIZER_FILTER REPEATS SHOW # of whoever runs the tests
 shim=$3
 real=$(command -v python3)
 
