@@ -4,7 +4,6 @@
 
 #if !defined(ALM_CUDA_SHIM) && __has_include(<cudnn.h>)
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,11 +65,7 @@ static alm_status open_functions(cudnn *c)
     if (!library) {
         return alm_fail(ALM_STATUS_DEVICE, "cuDNN: no libcudnn.so.9");
     }
-#define FIND(name)                                                                                 \
-    *(void **)&c->f.name = dlsym(library, #name);                                                  \
-    if (!c->f.name) {                                                                              \
-        return alm_fail(ALM_STATUS_DEVICE, "cuDNN: the library has no " #name);                    \
-    }
+#define FIND(name) ALM_TRY(alm_library_function(library, "cuDNN: the library", #name, &c->f.name));
     ALM_CUDNN_FUNCTIONS(FIND)
 #undef FIND
     return ALM_OK;

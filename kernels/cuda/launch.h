@@ -3,8 +3,9 @@
  *     return alm_launch(x, "add", add_kernel, dim3(blocks), dim3(256), 0, a, b, out, rows, width);
  *
  * An empty grid is no launch. Much shared memory is asked for on the way: from 48 KB on, static and
- * dynamic together, it must be, and no kernel has more than 8 KB of the first kind. The error
- * text names the launch, its grid and what the driver says.
+ * dynamic together, it must be, and a kernel with dynamic memory has less than 8 KB of the other
+ * kind (tools/kernel_resources prints it). The error text names the launch, its grid and what the
+ * driver says.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "kernels/cuda/libraries.h"
 
 #include <dlfcn.h>
+#include <string.h>
 
 #include "kernels/core/memory.h"
 
@@ -23,6 +24,16 @@ void *alm_library_open(int library, const char **name)
         }
     }
     return NULL;
+}
+
+alm_status alm_library_function(void *handle, const char *what, const char *name, void *out)
+{
+    void *found = dlsym(handle, name);
+    if (!found) {
+        return alm_fail(ALM_STATUS_DEVICE, "%s has no %s", what, name);
+    }
+    memcpy(out, &found, sizeof found);
+    return ALM_OK;
 }
 
 alm_status alm_libraries_create(alm_libraries **out)

@@ -25,6 +25,9 @@ typedef struct alm_libraries {
  * threads and handlers may outlive us. */
 void *alm_library_open(int library, const char **name);
 
+/* *out = a function of it. Error: ALM_STATUS_DEVICE, "<what> has no <name>". */
+alm_status alm_library_function(void *handle, const char *what, const char *name, void *out);
+
 /* The device of the timeline is the thread's; nothing runs on it when they are destroyed. */
 alm_status alm_libraries_create(alm_libraries **out);
 void alm_libraries_destroy(alm_libraries *libraries); /* NULL is accepted */

@@ -15,7 +15,6 @@
 #if !defined(ALM_CUDA_SHIM) && __has_include(<cublasLt.h>)
 
 #include <cublasLt.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,10 +108,7 @@ static alm_status open_functions(cublaslt *l)
         return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: no libcublasLt.so.13 or .12");
     }
 #define FIND(name)                                                                                 \
-    l->name##_ = (decltype(&::name))dlsym(library, #name);                                         \
-    if (!l->name##_) {                                                                             \
-        return alm_fail(ALM_STATUS_DEVICE, "linear_bf16_cublaslt: the library has no " #name);     \
-    }
+    ALM_TRY(alm_library_function(library, "linear_bf16_cublaslt: the library", #name, &l->name##_));
     FUNCTIONS(FIND)
 #undef FIND
     const cublasStatus_t status = l->cublasLtCreate_(&l->handle);

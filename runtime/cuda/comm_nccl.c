@@ -13,7 +13,6 @@
 
 #if !defined(ALM_CUDA_SHIM) && __has_include(<nccl.h>)
 
-#include <dlfcn.h>
 #include <nccl.h>
 #include <pthread.h>
 
@@ -55,10 +54,7 @@ static alm_status open_library(nccl_library *l)
         return alm_fail(ALM_STATUS_DEVICE, "NCCL is not there: libnccl.so.2 cannot be opened");
     }
 #define FIND(field, function)                                                                      \
-    *(void **)&l->field = dlsym(handle, function);                                                 \
-    if (!l->field) {                                                                               \
-        return alm_fail(ALM_STATUS_DEVICE, "libnccl.so.2 has no " function);                       \
-    }
+    ALM_TRY(alm_library_function(handle, "libnccl.so.2", function, &l->field));
     FIND(init_all, "ncclCommInitAll")
     FIND(all_gather, "ncclAllGather")
     FIND(destroy, "ncclCommDestroy")

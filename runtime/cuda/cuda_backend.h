@@ -39,6 +39,9 @@ alm_status almi_cuda_check(cudaError_t error, const char *what);
 /* Whether code for the architectures ("80,90a") runs on a GPU of 10·major + minor. */
 bool almi_cuda_has_code(const char *archs, int arch);
 
+/* What the driver says of a GPU. Error: ALM_STATUS_DEVICE. */
+alm_status almi_cuda_properties(int index, struct cudaDeviceProp *out);
+
 /* Makes the GPU the one of this thread. */
 alm_status almi_cuda_use(const alm_cuda_target *target);
 /* The same before something is destroyed: errors are ignored, the text of the one before stays. */

@@ -149,14 +149,18 @@ bool almi_cuda_has_code(const char *archs, int arch)
     return false;
 }
 
+alm_status almi_cuda_properties(int index, struct cudaDeviceProp *out)
+{
+    const cudaError_t error = cudaGetDeviceProperties(out, index);
+    return error == cudaSuccess ? ALM_OK
+                                : alm_fail(ALM_STATUS_DEVICE, "%s:%d: %s", alm_cuda_backend_name,
+                                           index, cudaGetErrorString(error));
+}
+
 static alm_status describe(int index, alm_cuda_target *t)
 {
     struct cudaDeviceProp p;
-    const cudaError_t error = cudaGetDeviceProperties(&p, index);
-    if (error != cudaSuccess) {
-        return alm_fail(ALM_STATUS_DEVICE, "%s:%d: %s", alm_cuda_backend_name, index,
-                        cudaGetErrorString(error));
-    }
+    ALM_TRY(almi_cuda_properties(index, &p));
     const int arch = 10 * p.major + p.minor;
     if (arch < OLDEST_ARCH) {
         return alm_fail(ALM_STATUS_DEVICE,

@@ -34,11 +34,7 @@ alm_status alm_gpu_facts_get(int index, alm_gpu_facts *out)
 {
     struct cudaDeviceProp p;
     *out = (alm_gpu_facts){0};
-    const cudaError_t error = cudaGetDeviceProperties(&p, index);
-    if (error != cudaSuccess) {
-        return alm_fail(ALM_STATUS_DEVICE, "%s:%d: %s", alm_cuda_backend_name, index,
-                        cudaGetErrorString(error));
-    }
+    ALM_TRY(almi_cuda_properties(index, &p));
     snprintf(out->name, sizeof out->name, "%.120s", p.name);
     out->arch = 10 * p.major + p.minor;
     out->multiprocessors = p.multiProcessorCount;
